@@ -1,0 +1,173 @@
+package queue
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/leveretmq/leveret/amqp/wire"
+)
+
+// Arguments are the checked x-arguments of a queue.
+type Arguments struct {
+	TTL                  time.Duration // x-message-ttl, if HasTTL: 0 is legal
+	HasTTL               bool
+	Expires              time.Duration // x-expires; 0: none
+	DeadLetterExchange   *string       // "" is the default exchange
+	DeadLetterRoutingKey *string
+	Type                 string     // x-queue-type; "classic" when absent
+	Table                wire.Table // as declared, to be listed and compared
+}
+
+// place names a queue in errors.
+type place struct{ vhost, name string }
+
+func (p place) String() string { return fmt.Sprintf("queue '%s' in vhost '%s'", p.name, p.vhost) }
+
+// invalid is RabbitMQ's text for a bad argument; why is an Erlang term.
+func (p place) invalid(key, why string) error {
+	return wire.Errorf(wire.PreconditionFailed, "invalid arg '%s' for %s: %s", key, p, why)
+}
+
+// ParseArguments checks the arguments of queue.declare. Errors are *wire.Error
+// in RabbitMQ's words and order: types and values, then what belongs to another
+// queue type; last, in words of our own, what this version does not have.
+func ParseArguments(vhost, name string, t wire.Table) (Arguments, error) {
+	at := place{vhost, name}
+	if v, ok := t.Get("x-dead-letter-exchange"); ok {
+		if _, ok := v.(string); !ok {
+			return Arguments{}, wire.Errorf(wire.PreconditionFailed,
+				"invalid type '%s' for arg 'x-dead-letter-exchange' in %s", typeName(v), at)
+		}
+	}
+	for _, a := range declareArguments {
+		if v, ok := t.Get(a.key); ok && a.check != nil {
+			if why := a.check(v, t); why != "" {
+				return Arguments{}, at.invalid(a.key, why)
+			}
+		}
+	}
+	a := readArguments(t)
+	if err := a.checkType(at); err != nil {
+		return Arguments{}, err
+	}
+	if err := checkLocator(t); err != nil {
+		return Arguments{}, err
+	}
+	return a, a.checkSupported(at)
+}
+
+// readArguments takes the values out of a checked table.
+func readArguments(t wire.Table) Arguments {
+	a := Arguments{Type: "classic", Table: t}
+	if v, ok := t.Get("x-queue-type"); ok {
+		a.Type = v.(string)
+	}
+	if v, ok := t.Get("x-message-ttl"); ok {
+		n, _ := wire.Int(v)
+		a.TTL, a.HasTTL = time.Duration(n)*time.Millisecond, true
+	}
+	if v, ok := t.Get("x-expires"); ok {
+		n, _ := wire.Int(v)
+		a.Expires = time.Duration(n) * time.Millisecond
+	}
+	a.DeadLetterExchange = optional(t, "x-dead-letter-exchange")
+	a.DeadLetterRoutingKey = optional(t, "x-dead-letter-routing-key")
+	return a
+}
+
+func optional(t wire.Table, key string) *string {
+	if v, ok := t.Get(key); ok {
+		s := v.(string)
+		return &s
+	}
+	return nil
+}
+
+// checkType refuses arguments that another queue type understands.
+func (a *Arguments) checkType(at place) error {
+	for _, f := range a.Table {
+		for _, known := range declareArguments {
+			if known.key == f.Name && !known.of(a.Type) {
+				return wire.Errorf(wire.PreconditionFailed, "invalid arg '%s' for %s of queue type rabbit_%s_queue", f.Name, at, a.Type)
+			}
+		}
+	}
+	return nil
+}
+
+// checkLocator: RabbitMQ looks the locator up when it places the queue, where a
+// bad one is an internal error of the connection.
+func checkLocator(t wire.Table) error {
+	v, ok := t.Get("x-queue-master-locator")
+	if !ok {
+		return nil
+	}
+	switch v {
+	case "min-masters", "client-local", "random":
+		return nil
+	}
+	return wire.Errorf(wire.InternalError, "")
+}
+
+// checkSupported refuses what this version does not do rather than accept it
+// and do something else.
+func (a *Arguments) checkSupported(at place) error {
+	if a.Type != "classic" {
+		return at.unsupported("x-queue-type", a.Type)
+	}
+	for _, f := range a.Table {
+		if refused := laterArguments(f.Name, f.Value); refused {
+			return at.unsupported(f.Name, f.Value)
+		}
+	}
+	return nil
+}
+
+func (p place) unsupported(key string, v any) error {
+	return wire.Errorf(wire.PreconditionFailed, "invalid arg '%s' for %s: the value '%v' is not supported by this version", key, p, v)
+}
+
+// laterArguments says whether an argument asks for something of a later version.
+func laterArguments(key string, v any) bool {
+	switch key {
+	case "x-max-length", "x-max-length-bytes", "x-overflow", "x-max-priority",
+		"x-delayed-retry-min", "x-delayed-retry-max", "x-delayed-retry-multiplier", "x-delayed-retry-jitter":
+		return true
+	case "x-delayed-retry-type":
+		return v != "disabled"
+	case "x-single-active-consumer", "x-message-deduplication", "x-expire-anywhere":
+		return v != false
+	}
+	return false
+}
+
+// config is what the arguments mean to the state machine.
+func (a *Arguments) config(autoDelete bool) Config {
+	c := Config{TTL: -1, Lease: int64(a.Expires), DeadLetter: a.DeadLetterExchange != nil, AutoDelete: autoDelete}
+	if a.HasTTL {
+		c.TTL = int64(a.TTL)
+	}
+	return c
+}
+
+// parse checks the arguments of basic.consume.
+func (o *ConsumerOptions) parse(at place) error {
+	if v, ok := o.Arguments.Get("x-priority"); ok {
+		if why := checkInt(v, nil); why != "" {
+			return at.invalid("x-priority", why)
+		}
+		n, _ := wire.Int(v)
+		o.Priority = int32(min(max(n, minPriority), maxPriority))
+	}
+	if v, ok := o.Arguments.Get("x-cancel-on-ha-failover"); ok {
+		if why := checkBool(v, nil); why != "" {
+			return at.invalid("x-cancel-on-ha-failover", why)
+		}
+	}
+	return nil
+}
+
+const (
+	minPriority = -1 << 31
+	maxPriority = 1<<31 - 1
+)

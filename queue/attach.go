@@ -1,0 +1,47 @@
+package queue
+
+// attach adds a consumer, or a getter. RabbitMQ: an exclusive consumer has the
+// queue to itself; getters do not count.
+func (s *State) attach(c *Command, fx *Effects) {
+	spec := c.Consumer
+	if spec != nil && (s.exclusive || spec.Exclusive && s.consumers > 0) {
+		fx.Refused = true
+		return
+	}
+	h := &holder{slot: s.number()}
+	s.holders[h.slot] = h
+	fx.Holder = h.slot
+	if spec == nil {
+		return
+	}
+	h.noAck, h.shared, h.prefetch = spec.NoAck, spec.Shared, spec.Prefetch
+	s.rota.attach(h, spec.Priority)
+	s.consumers++
+	s.exclusive = spec.Exclusive
+}
+
+// number returns a free holder number.
+func (s *State) number() uint32 {
+	if n := len(s.spare); n > 0 {
+		slot := s.spare[n-1]
+		s.spare = s.spare[:n-1]
+		return slot
+	}
+	s.holders = append(s.holders, nil)
+	return uint32(len(s.holders) - 1)
+}
+
+// detach ends a consumer; what it holds it may still settle.
+func (s *State) detach(h *holder, now int64, fx *Effects) {
+	s.recall(h)
+	if h.level == nil {
+		return
+	}
+	s.rota.detach(h)
+	s.consumers--
+	s.exclusive = false
+	if s.consumers == 0 {
+		s.idleSince = now
+		fx.Unused = s.config.AutoDelete
+	}
+}

@@ -1,0 +1,112 @@
+package queue
+
+// Kind says what a Command does.
+type Kind uint8
+
+// Commands of a State. What each one reads of Command stands behind it; Now is
+// read by all.
+const (
+	Enqueue  Kind = iota + 1 // Loc, Size, Marks, TTL: effect Seq
+	Attach                   // Consumer: effect Holder, or Refused
+	Open                     // Holder: started, or its sink has room again
+	Block                    // Holder: its sink is full
+	Sent                     // Holder, To (count), NoAck: the sink took the next To deliveries
+	Settle                   // Holder, From, To (ids): acknowledged
+	Discard                  // Holder, From, To (ids): rejected without requeue
+	Requeue                  // Holder, From, To (ids): back to their places
+	Checkout                 // Holder: basic.get takes the head: effects Seq and ID
+	Recall                   // Holder: what is not sent goes back
+	Detach                   // Holder: no more deliveries; what is not sent goes back
+	Release                  // Holder: detached, all it holds goes back, the number is free
+	Purge                    // From (seq): ready messages go, at most purgeStep entries: effects Seq and More
+	Leave                    // From (seq): a leaving message is settled
+	Withhold                 // From (seq): a message that was not sent cannot be read
+	Touch                    // the lease of an expiring queue is renewed
+	Tick                     // time passed: effects Dead, Gone, Lapsed, More
+	Drop                     // From (seq): delete, as Purge but whatever the status
+)
+
+// Command is the one input of a State.
+type Command struct {
+	Kind   Kind
+	NoAck  bool
+	Marks  uint32 // of the new entry: markPersistent
+	Holder uint32
+	Size   uint32
+	Now    int64 // nanoseconds since the queue's epoch
+	From   uint64
+	To     uint64
+	Loc    uint64
+	TTL    int64 // of the message, nanoseconds; negative: none
+	// Consumer is what Attach adds; nil adds a getter.
+	Consumer *ConsumerSpec
+}
+
+// ConsumerSpec is what the state machine knows of a consumer.
+type ConsumerSpec struct {
+	Prefetch  int // 0: unlimited
+	Priority  int32
+	NoAck     bool
+	Exclusive bool
+	Shared    bool // ask the channel's prefetch before each message
+}
+
+// Gone is a message that left the queue for good.
+type Gone struct {
+	Seq   uint64
+	Loc   uint64
+	Size  uint32
+	Marks uint32
+}
+
+// reason says why a message was dead-lettered, in RabbitMQ's words of x-death.
+type reason uint8
+
+// Reasons of dead-lettering.
+const (
+	reasonRejected reason = iota + 1
+	reasonExpired
+)
+
+// String returns the word used in x-death headers.
+func (r reason) String() string {
+	if r == reasonExpired {
+		return "expired"
+	}
+	return "rejected"
+}
+
+// deadLetter is a message that leaves for the dead-letter exchange.
+type deadLetter struct {
+	Seq    uint64
+	Reason reason
+}
+
+// Effects is what a command did, for the driver to carry out. The driver reuses
+// one value; Apply resets it.
+type Effects struct {
+	Seq     uint64
+	ID      uint64
+	Holder  uint32
+	N       int  // Purge: messages that went
+	Refused bool // Attach: in exclusive use
+	Unused  bool // the last consumer of an auto-delete queue left
+	Lapsed  bool // the lease of an expiring queue ran out
+	More    bool // bounded work is left: apply Tick, or the same command from Seq
+	Touched []uint32
+	Gone    []Gone
+	Dead    []deadLetter
+}
+
+func (fx *Effects) reset() {
+	fx.Seq, fx.ID, fx.Holder, fx.N = 0, 0, 0, 0
+	fx.Refused, fx.Unused, fx.Lapsed, fx.More = false, false, false, false
+	fx.Touched, fx.Gone, fx.Dead = fx.Touched[:0], fx.Gone[:0], fx.Dead[:0]
+}
+
+// touch notes that a holder has something to send.
+func (fx *Effects) touch(holder uint32) {
+	if n := len(fx.Touched); n == 0 || fx.Touched[n-1] != holder {
+		fx.Touched = append(fx.Touched, holder)
+	}
+}

@@ -1,0 +1,79 @@
+package queue
+
+const (
+	deliverStep  = 128       // deliveries offered to a sink at once
+	deliverBytes = 256 << 10 // of payloads copied out of the log for one offer
+)
+
+// pump offers c what it was given, until there is no more, its sink is full, or
+// the next body has to be read first.
+func (q *Queue) pump(w *work, c *Consumer) {
+	for !c.full && !c.ended && !c.stalled {
+		if c.stalled = !q.gather(w, c); c.stalled {
+			q.fetch()
+		}
+		if len(w.out) == 0 {
+			return
+		}
+		n := c.opt.Sink.Deliver(w.out)
+		q.count(w.out[:n])
+		c.full = n < len(w.out)
+		q.apply(w, &Command{Kind: Sent, Holder: c.slot, To: uint64(n)})
+		if c.full {
+			q.apply(w, &Command{Kind: Block, Holder: c.slot})
+		}
+	}
+}
+
+// gather fills w.out with c's next deliveries. It returns false when it stopped
+// at a body that is not in memory.
+func (q *Queue) gather(w *work, c *Consumer) bool {
+	h := q.state.holders[c.slot]
+	clear(w.out) // keeps nobody's body alive
+	w.out, w.buf = w.out[:0], w.buf[:0]
+	for id := h.sent + 1; id <= h.last && len(w.out) < deliverStep && len(w.buf) < deliverBytes; id++ {
+		w.out = append(w.out, Delivery{ID: id})
+		if !q.fill(w, h.seq(id), &w.out[len(w.out)-1]) {
+			w.out = w.out[:len(w.out)-1]
+			return false
+		}
+	}
+	return true
+}
+
+// fill completes d with the message seq if its contents are in memory: the
+// publisher's own views in the same pass, the arena, a page, the log's tail.
+func (q *Queue) fill(w *work, seq uint64, d *Delivery) bool {
+	e := q.state.index.entry(seq)
+	d.Redelivered = e.meta&markDelivered != 0 || seq < q.state.suspect
+	switch {
+	case isPending(e.loc):
+		m := &w.msgs[e.loc&^uint64(locKind)]
+		d.Content, d.Own = m.Content, m.Own
+		return true
+	case inArena(e.loc):
+		d.Content, d.Own = q.arena.at(e.loc, e.size)
+		return true
+	}
+	if payload := q.lookup(seq); payload != nil {
+		d.Content = ParseContent(payload)
+		return true
+	}
+	at := len(w.buf)
+	buf, ok := q.opt.Log.Cached(e.loc, e.size, w.buf)
+	if !ok {
+		return false
+	}
+	w.buf = buf
+	d.Content = ParseContent(buf[at:])
+	return true
+}
+
+func (q *Queue) count(ds []Delivery) {
+	q.counters.Delivered += uint64(len(ds))
+	for i := range ds {
+		if ds[i].Redelivered {
+			q.counters.Redelivered++
+		}
+	}
+}

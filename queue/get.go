@@ -1,0 +1,74 @@
+package queue
+
+// get is a basic.get under way.
+type get struct {
+	c     *Consumer
+	noAck bool
+	done  func(d Delivery, remaining int, ok bool)
+	id    uint64 // what it was given; 0: nothing yet
+	seq   uint64
+}
+
+// Get takes the head of the queue for a getter. done is called once, under the
+// queue's mutex like Sink.Deliver and so with the same duties: at once, or after
+// the body was read, on another goroutine. remaining counts the ready messages
+// left; ok is false when there is no message. It is not called when the getter
+// is released first.
+func (q *Queue) Get(c *Consumer, noAck bool, done func(d Delivery, remaining int, ok bool)) {
+	q.locked(func(w *work) { q.get(w, &get{c: c, noAck: noAck, done: done}) })
+}
+
+func (q *Queue) get(w *work, g *get) {
+	if q.deleted || g.c.gone {
+		g.done(Delivery{}, 0, false)
+		return
+	}
+	h := q.state.holders[g.c.slot]
+	if g.id == 0 || g.id > h.last { // not yet, or taken back since
+		if !q.checkout(w, g) {
+			g.done(Delivery{}, 0, false)
+			return
+		}
+	}
+	w.buf = w.buf[:0]
+	d := Delivery{ID: g.id}
+	if !q.fill(w, g.seq, &d) {
+		q.pages.gets = append(q.pages.gets, *g)
+		q.fetch()
+		return
+	}
+	q.counters.Delivered++
+	if d.Redelivered {
+		q.counters.Redelivered++
+	}
+	g.done(d, q.state.ready, true)
+	q.apply(w, &Command{Kind: Sent, Holder: g.c.slot, To: 1, NoAck: g.noAck})
+}
+
+// checkout gives g the head of the queue, if there is one. A get from an empty
+// queue renews its lease too.
+func (q *Queue) checkout(w *work, g *get) bool {
+	for {
+		q.apply(w, &Command{Kind: Checkout, Holder: g.c.slot})
+		if h := q.state.holders[g.c.slot]; h.last > h.sent {
+			g.id = h.last
+			g.seq = h.seq(h.last)
+			return true
+		}
+		if q.state.ready == 0 {
+			return false
+		}
+	}
+}
+
+// dropGets forgets the gets of a released getter.
+func (p *pages) dropGets(c *Consumer) {
+	kept := p.gets[:0]
+	for _, g := range p.gets {
+		if g.c != c {
+			kept = append(kept, g)
+		}
+	}
+	clear(p.gets[len(kept):])
+	p.gets = kept
+}

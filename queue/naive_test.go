@@ -1,0 +1,135 @@
+package queue
+
+import (
+	"slices"
+	"time"
+
+	"github.com/leveretmq/leveret/amqp/wire"
+)
+
+// naive is the reference: one slice of messages and one of consumers. It knows
+// nothing of locations, pages or runs, and does not predict which of several
+// consumers gets a message, only which messages are delivered.
+type naive struct {
+	now       time.Duration
+	messages  []*naiveMessage // in order, settled ones removed
+	consumers []*naiveConsumer
+	dead      []string
+	deadTo    bool
+	ttl       time.Duration // of the queue
+}
+
+const never = time.Hour
+
+func newNaive(args wire.Table) *naive {
+	n := &naive{now: time.Second, ttl: never}
+	for _, f := range args {
+		switch f.Name {
+		case "x-dead-letter-exchange":
+			n.deadTo = true
+		case "x-message-ttl":
+			n.ttl = time.Duration(f.Value.(int32)) * time.Millisecond
+		}
+	}
+	return n
+}
+
+type naiveMessage struct {
+	body       string
+	persistent bool
+	delivered  bool
+	leaving    bool
+	deadline   time.Duration // 0: none
+	holder     *naiveConsumer
+}
+
+type naiveConsumer struct {
+	c        *Consumer
+	sink     *testSink
+	prefetch int
+	priority int32
+	noAck    bool
+	held     map[uint64]*naiveMessage
+}
+
+func (n *naive) head() *naiveMessage {
+	for _, m := range n.messages {
+		if m.holder == nil && !m.leaving {
+			return m
+		}
+	}
+	return nil
+}
+
+func (n *naive) remove(m *naiveMessage) {
+	n.messages = slices.DeleteFunc(n.messages, func(x *naiveMessage) bool { return x == m })
+}
+
+func (n *naive) bury(m *naiveMessage, why string) {
+	if n.deadTo {
+		m.leaving = true
+		n.dead = append(n.dead, m.body+" "+why)
+	} else {
+		n.remove(m)
+	}
+}
+
+func (n *naive) expire() {
+	for m := n.head(); m != nil && m.deadline != 0 && m.deadline <= n.now; m = n.head() {
+		n.bury(m, "expired")
+	}
+}
+
+// credit is how many messages the consumers still take.
+func (n *naive) credit() (credit int) {
+	for _, c := range n.consumers {
+		if c.noAck || c.prefetch == 0 {
+			return 1 << 30
+		}
+		credit += c.prefetch - len(c.held)
+	}
+	return credit
+}
+
+// someone marks a message as handed out, to whom is learned afterwards.
+var someone = &naiveConsumer{}
+
+// dispatch hands out from the head while there is credit.
+func (n *naive) dispatch(credit int) (out []*naiveMessage) {
+	for ; credit > 0; credit-- {
+		n.expire()
+		m := n.head()
+		if m == nil {
+			break
+		}
+		m.holder = someone
+		out = append(out, m)
+	}
+	return out
+}
+
+func (n *naive) publish(m *naiveMessage, credit int) []*naiveMessage {
+	alone := n.head() == nil
+	n.messages = append(n.messages, m)
+	if alone && credit > 0 {
+		m.holder = someone
+		return []*naiveMessage{m}
+	}
+	if m.deadline != 0 {
+		n.expire()
+	}
+	return nil
+}
+
+func (n *naive) counts() (ready, unacked int) {
+	for _, m := range n.messages {
+		switch {
+		case m.leaving:
+		case m.holder == nil:
+			ready++
+		default:
+			unacked++
+		}
+	}
+	return ready, unacked
+}

@@ -1,0 +1,159 @@
+package queue
+
+// Restore takes back a message during recovery. It may come again for the same
+// index with the position of a newer copy. Until Restored, one goroutine has
+// the queue to itself.
+func (q *Queue) Restore(pos uint64, size uint32, flags uint8, index uint64, attr []byte) {
+	x := &q.state.index
+	if e := x.entry(index); e != nil {
+		e.loc = pos
+		return
+	}
+	e := entry{loc: pos, size: size, meta: statusReady | markPersistent}
+	if flags&FlagDelivered != 0 {
+		e.meta |= markDelivered
+	}
+	deadline := int64(noDeadline)
+	if ms, ok := parseDeadline(attr); ok {
+		deadline = (ms - q.epoch.UnixMilli()) * 1e6
+		q.state.timed++
+	}
+	q.state.restore(index, e, deadline)
+}
+
+// restore puts a message at its number.
+func (s *State) restore(seq uint64, e entry, deadline int64) {
+	if seq >= s.index.tail {
+		last := s.index.tail >> blockShift
+		s.index.tail = seq + 1
+		if last != seq>>blockShift {
+			s.index.trim(last)
+		}
+	}
+	s.index.put(seq, e, deadline)
+	s.ready++
+	s.bytes += int64(e.size)
+}
+
+// RestoreSettled forgets the messages from from to to, inclusive.
+func (q *Queue) RestoreSettled(from, to uint64) {
+	s := q.state
+	if to >= s.index.tail && to != ^uint64(0) {
+		last := s.index.tail >> blockShift
+		s.index.tail = to + 1
+		defer s.index.trim(last)
+	}
+	for seq, e := s.index.nextLive(from); e != nil && seq <= to; seq, e = s.index.nextLive(seq + 1) {
+		if e.meta&markTimed != 0 {
+			s.timed--
+		}
+		s.ready--
+		s.bytes -= int64(e.size)
+		s.index.free(seq)
+	}
+}
+
+// RestoreFact takes back a fact other than a settled range: what a and b mean
+// stands at the Fact constants.
+func (q *Queue) RestoreFact(kind uint8, a, b uint64) {
+	switch kind {
+	case FactCut:
+		q.RestoreSettled(1, a)
+	case FactReturn:
+		if b == 0 {
+			q.state.suspect = a + 1
+		} else if e := q.state.index.entry(a); e != nil {
+			e.meta |= markDelivered
+		}
+	}
+}
+
+// Restored ends the recovery: every message is ready. clean says that the node
+// stopped cleanly; after a crash everything may have been delivered.
+func (q *Queue) Restored(clean bool) {
+	q.locked(func(w *work) {
+		s := q.state
+		if !clean {
+			s.suspect = s.index.tail
+		}
+		if s.next, _ = s.index.nextLive(1); s.timed > 0 {
+			q.apply(w, &Command{Kind: Tick})
+		}
+	})
+}
+
+// Live calls visit for every reference to a record that the queue holds.
+func (q *Queue) Live(visit func(pos uint64, size uint32)) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for seq, e := q.state.index.nextLive(1); e != nil; seq, e = q.state.index.nextLive(seq + 1) {
+		if inLog(e.loc) {
+			visit(e.loc, e.size)
+		}
+	}
+}
+
+// Close ends the queue's life in this process without deleting it, and notes in
+// the log which messages were delivered, so that redelivered is exact at the
+// next start. Consumers and getters are released before.
+func (q *Queue) Close() (pos uint64) {
+	return q.locked(func(w *work) {
+		s := q.state
+		q.deleted = true
+		if !q.logged {
+			return
+		}
+		seq, e := s.index.nextLive(1)
+		if e != nil && seq < s.suspect {
+			w.append().Fact(FactReturn, q.opt.ID, s.suspect-1, 0)
+		}
+		for ; e != nil; seq, e = s.index.nextLive(seq + 1) {
+			if seq >= s.suspect && e.meta&(markDelivered|markPersistent) == markDelivered|markPersistent {
+				w.append().Fact(FactReturn, q.opt.ID, seq, 1)
+			}
+		}
+	})
+}
+
+// Relocate moves one record of the log for the queues that hold it. refs are
+// its (queue id, sequence number) pairs and qs[i] the queue of pair i, nil when
+// there is none. The queues are locked, ascending by id; if any still holds its
+// message, move is called once with the pairs that do and returns the record's
+// position from now on.
+func Relocate(qs []*Queue, refs []uint64, move func(live []uint64) uint64) {
+	var (
+		lockRoom [16]*Queue
+		liveRoom [32]uint64
+	)
+	order := sortedQueues(append(lockRoom[:0], qs...))
+	for _, q := range order {
+		q.mu.Lock()
+	}
+	live := liveRoom[:0]
+	for i, q := range qs {
+		if q != nil && q.logEntry(refs[2*i+1]) != nil {
+			live = append(live, refs[2*i], refs[2*i+1])
+		}
+	}
+	if len(live) > 0 {
+		pos := move(live)
+		for i, q := range qs {
+			if q != nil {
+				if e := q.logEntry(refs[2*i+1]); e != nil {
+					e.loc = pos
+				}
+			}
+		}
+	}
+	for _, q := range order {
+		q.mu.Unlock()
+	}
+}
+
+// logEntry returns the entry of seq if its contents are in the log.
+func (q *Queue) logEntry(seq uint64) *entry {
+	if e := q.state.index.entry(seq); e != nil && inLog(e.loc) {
+		return e
+	}
+	return nil
+}

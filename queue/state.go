@@ -1,0 +1,326 @@
+package queue
+
+// Config is what a queue's arguments say to its state machine.
+type Config struct {
+	TTL        int64 // of messages, nanoseconds; negative: none
+	Lease      int64 // x-expires, nanoseconds; 0: none
+	DeadLetter bool  // rejected and expired messages go to the broker
+	AutoDelete bool
+}
+
+// State is the state machine of one queue. It is deterministic: the same
+// commands give the same effects.
+type State struct {
+	config Config
+	// admit is the one impurity: it asks the channel of a shared consumer for
+	// one credit and takes it.
+	admit func(holder uint32) bool
+
+	index    index
+	next     uint64   // first message never checked out
+	returned returned // ready messages before next
+	// suspect is one above the last message that a crash may have seen
+	// delivered: all below count as delivered.
+	suspect uint64
+
+	holders   []*holder // by number; nil: free
+	spare     []uint32  // free numbers
+	rota      rota
+	consumers int // attached
+	exclusive bool
+	ready     int
+	held      int
+	leaving   int
+	timed     int   // messages with a deadline
+	bytes     int64 // payload of the ready messages
+	idleSince int64 // start of the lease when there is no consumer
+}
+
+// NewState returns an empty queue at time 0.
+func NewState(c Config, mem *Memory, admit func(holder uint32) bool) *State {
+	s := &State{config: c, admit: admit, next: 1}
+	s.index.init(mem)
+	return s
+}
+
+// Apply carries out one command and leaves in fx what follows from it.
+func (s *State) Apply(c *Command, fx *Effects) {
+	fx.reset()
+	switch c.Kind {
+	case Enqueue:
+		s.enqueue(c, fx)
+	case Sent:
+		s.sent(c, fx)
+	case Settle:
+		s.settle(c, fx)
+	case Discard:
+		s.discard(c, fx)
+	case Requeue:
+		s.requeue(s.holders[c.Holder], c.From, c.To)
+		s.dispatch(c.Now, fx)
+	case Checkout:
+		s.checkout(c, fx)
+	case Purge:
+		s.purge(c, fx, statusReady)
+	case Drop:
+		s.purge(c, fx, statusFree)
+	case Leave:
+		s.leave(c.From, fx)
+	case Withhold:
+		s.withhold(c, fx)
+	case Touch:
+		s.idleSince = c.Now
+	case Tick:
+		s.tick(c.Now, fx)
+	default:
+		s.applyConsumer(c, fx)
+	}
+}
+
+// applyConsumer is the part of Apply about consumers coming and going.
+func (s *State) applyConsumer(c *Command, fx *Effects) {
+	if c.Kind == Attach {
+		s.attach(c, fx)
+		return
+	}
+	h := s.holders[c.Holder]
+	switch c.Kind {
+	case Open, Block:
+		h.open = c.Kind == Open
+		s.review(h)
+	case Recall:
+		s.recall(h)
+	case Detach:
+		s.detach(h, c.Now, fx)
+	case Release:
+		s.detach(h, c.Now, fx)
+		s.requeue(h, 1, h.sent)
+		s.holders[h.slot] = nil
+		s.spare = append(s.spare, h.slot)
+	}
+	s.dispatch(c.Now, fx)
+}
+
+// enqueue adds a message. When nothing is before it, a waiting consumer gets it
+// whatever its TTL; otherwise a TTL of 0 is over at once (RabbitMQ).
+func (s *State) enqueue(c *Command, fx *Effects) {
+	ttl := c.TTL
+	if s.config.TTL >= 0 && (ttl < 0 || s.config.TTL < ttl) {
+		ttl = s.config.TTL
+	}
+	deadline := int64(noDeadline)
+	if ttl >= 0 {
+		deadline = c.Now + ttl
+		s.timed++
+	}
+	alone := s.ready == 0
+	seq := s.index.push(entry{c.Loc, c.Size, c.Marks | statusReady}, deadline)
+	s.ready++
+	s.bytes += int64(c.Size)
+	if alone {
+		s.next = seq
+		s.offer(seq, fx)
+	}
+	if s.ready > 0 {
+		s.dispatch(c.Now, fx)
+		if ttl >= 0 {
+			s.expire(c.Now, fx)
+		}
+	}
+	fx.Seq = seq
+}
+
+// offer gives the only ready message to the consumer whose turn it is.
+func (s *State) offer(seq uint64, fx *Effects) {
+	if h := s.turn(); h != nil {
+		s.give(h, seq, fx)
+	}
+}
+
+// dispatch gives ready messages away, one consumer after the other, as long as
+// there are both. Expired messages at the head go first.
+func (s *State) dispatch(now int64, fx *Effects) {
+	for s.ready > 0 && !fx.More {
+		h := s.rota.front()
+		if h == nil {
+			return
+		}
+		if s.timed > 0 {
+			s.expire(now, fx)
+			if s.ready == 0 || fx.More {
+				return
+			}
+		}
+		if h = s.turn(); h == nil {
+			return
+		}
+		s.give(h, s.head(), fx)
+	}
+}
+
+// turn returns the consumer to be served next. A shared one whose channel has
+// no credit waits for Open.
+func (s *State) turn() *holder {
+	for {
+		h := s.rota.front()
+		if h == nil || !h.shared || s.admit(h.slot) {
+			return h
+		}
+		h.open = false
+		s.rota.review(h)
+	}
+}
+
+// head returns the first ready message; there must be one.
+func (s *State) head() uint64 {
+	for len(s.returned) > 0 {
+		if e := s.index.entry(s.returned[0]); e != nil && e.meta&statusMask == statusReady {
+			return s.returned[0]
+		}
+		s.returned.pop()
+	}
+	for {
+		if e := s.index.entry(s.next); e != nil && e.meta&statusMask == statusReady {
+			return s.next
+		}
+		seq, ok := s.index.after(s.next + 1)
+		if !ok {
+			panic("queue: a ready message is counted and not there")
+		}
+		s.next = seq
+	}
+}
+
+// unready takes the head, seq, out of the order and leaves it in status.
+func (s *State) unready(seq uint64, e *entry, status uint32) {
+	if len(s.returned) > 0 && s.returned[0] == seq {
+		s.returned.pop()
+	} else if seq == s.next {
+		s.next++
+	}
+	e.meta = e.meta&^statusMask | status
+	s.ready--
+	s.bytes -= int64(e.size)
+}
+
+// give checks the head out to h.
+func (s *State) give(h *holder, seq uint64, fx *Effects) {
+	s.unready(seq, s.index.entry(seq), statusHeld)
+	s.held++
+	h.give(seq)
+	if h.level != nil {
+		s.rota.turn(h)
+	}
+	fx.touch(h.slot)
+}
+
+// sent moves deliveries that the sink took from unsent to held; those of a
+// no-ack consumer are settled with that.
+func (s *State) sent(c *Command, fx *Effects) {
+	h := s.holders[c.Holder]
+	noAck := h.noAck || c.NoAck
+	for end := min(h.sent+c.To, h.last); h.sent < end; {
+		h.sent++
+		if noAck {
+			seq := h.take(h.sent)
+			s.held--
+			s.gone(seq, s.index.entry(seq), fx)
+			continue
+		}
+		s.index.entry(h.seq(h.sent)).meta |= markDelivered
+	}
+	s.review(h)
+	s.dispatch(c.Now, fx)
+}
+
+// settle ends messages that were acknowledged.
+func (s *State) settle(c *Command, fx *Effects) {
+	h := s.holders[c.Holder]
+	for id := h.first(c.From, c.To); id != 0; id = h.first(id+1, c.To) {
+		seq := h.take(id)
+		s.held--
+		s.gone(seq, s.index.entry(seq), fx)
+	}
+	s.review(h)
+	s.dispatch(c.Now, fx)
+}
+
+// discard ends messages that were rejected, or hands them to the broker.
+func (s *State) discard(c *Command, fx *Effects) {
+	h := s.holders[c.Holder]
+	for id := h.first(c.From, c.To); id != 0; id = h.first(id+1, c.To) {
+		seq := h.take(id)
+		s.held--
+		s.bury(seq, s.index.entry(seq), reasonRejected, fx)
+	}
+	s.review(h)
+	s.dispatch(c.Now, fx)
+}
+
+// bury ends a message that is neither ready nor held any more: by way of the
+// dead-letter exchange when the queue has one.
+func (s *State) bury(seq uint64, e *entry, why reason, fx *Effects) {
+	if !s.config.DeadLetter {
+		s.gone(seq, e, fx)
+		return
+	}
+	e.meta |= statusLeaving
+	s.leaving++
+	fx.Dead = append(fx.Dead, deadLetter{seq, why})
+}
+
+// gone forgets a message whose counts are settled already.
+func (s *State) gone(seq uint64, e *entry, fx *Effects) {
+	if e.meta&markTimed != 0 {
+		s.timed--
+	}
+	fx.Gone = append(fx.Gone, Gone{seq, e.loc, e.size, e.meta})
+	s.index.free(seq)
+}
+
+// requeue puts messages back to their places (RabbitMQ, classic queues).
+func (s *State) requeue(h *holder, from, to uint64) {
+	for id := h.first(from, to); id != 0; id = h.first(id+1, to) {
+		s.putBack(h.take(id))
+	}
+	s.review(h)
+}
+
+func (s *State) putBack(seq uint64) {
+	e := s.index.entry(seq)
+	e.meta = e.meta&^statusMask | statusReady
+	s.held--
+	s.ready++
+	s.bytes += int64(e.size)
+	s.returned.push(seq)
+}
+
+// recall takes back what was checked out and not sent: nobody outside has seen
+// those ids, so the next messages get them again.
+func (s *State) recall(h *holder) {
+	for ; h.last > h.sent; h.last-- {
+		s.putBack(h.take(h.last))
+	}
+	s.review(h)
+}
+
+// checkout gives the head to a getter.
+func (s *State) checkout(c *Command, fx *Effects) {
+	s.idleSince = c.Now
+	if s.timed > 0 {
+		s.expire(c.Now, fx)
+	}
+	if s.ready == 0 || fx.More {
+		return
+	}
+	h := s.holders[c.Holder]
+	fx.Seq = s.head()
+	s.give(h, fx.Seq, fx)
+	fx.ID = h.last
+}
+
+func (s *State) review(h *holder) {
+	if h.level != nil {
+		s.rota.review(h)
+	}
+}

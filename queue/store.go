@@ -1,0 +1,135 @@
+package queue
+
+import "encoding/binary"
+
+// store finds a place for the contents of the batch's messages that are still
+// needed, and commits the append.
+func (b *Batch) store() uint64 {
+	for i := range b.ops {
+		o := &b.ops[i]
+		if o.kind != Enqueue {
+			continue
+		}
+		for b.storeMessage(o) {
+		}
+		if b.spilled {
+			b.spill(o)
+			b.spilled = false
+		}
+	}
+	base := b.commit()
+	for _, s := range b.stored {
+		s.e.loc = base + s.rel
+	}
+	return base
+}
+
+// storeMessage stores one message for all its targets: one record for those
+// that log it, the arena for each of the others. Targets that give it another
+// deadline need another record: then there is more to do.
+func (b *Batch) storeMessage(o *op) (again bool) {
+	m := &b.msgs[o.from]
+	deadline := int64(noDeadline)
+	b.refs, b.entries = b.refs[:0], b.entries[:0]
+	for t := int(o.to); t < o.end; t++ {
+		q, seq := b.targets[t], b.seqs[t]
+		e := q.state.index.entry(seq)
+		if e == nil || e.loc != locPending|o.from {
+			continue
+		}
+		if e.meta&markPersistent == 0 {
+			b.storeTransient(q, m, e, seq)
+			continue
+		}
+		d := b.wall(q, seq, e)
+		if len(b.refs) == 0 {
+			deadline = d
+		}
+		if d != deadline {
+			again = true
+			continue
+		}
+		b.refer(q, seq, e)
+	}
+	if len(b.refs) > 0 {
+		b.record(m, 0, deadline)
+	}
+	return again
+}
+
+// storeTransient keeps a message that need not survive: in the arena, or beyond
+// its bound in the log, to be gone at the next start.
+func (b *Batch) storeTransient(q *Queue, m *Message, e *entry, seq uint64) {
+	if b.log == nil || q.opt.Log == nil || q.arena.live+int64(e.size) <= q.opt.ArenaBytes {
+		e.loc = q.arena.put(&m.Content, m.Own)
+		return
+	}
+	e.loc = locSpilled
+	b.spilled = true
+}
+
+// spill writes one record for each target of a message that is beyond its
+// queue's bound.
+func (b *Batch) spill(o *op) {
+	m := &b.msgs[o.from]
+	for t := int(o.to); t < o.end; t++ {
+		q, seq := b.targets[t], b.seqs[t]
+		if e := q.state.index.entry(seq); e != nil && e.loc == locSpilled {
+			b.refs, b.entries = b.refs[:0], b.entries[:0]
+			b.refer(q, seq, e)
+			b.record(m, FlagVolatile, noDeadline)
+		}
+	}
+}
+
+// Locations of messages in the append until their positions are known; no
+// position in the log is that low.
+const (
+	locStored  = 1 // its record is made
+	locSpilled = 2 // a volatile record is to be made
+)
+
+// refer adds one target to the record being made.
+func (b *Batch) refer(q *Queue, seq uint64, e *entry) {
+	b.refs = append(b.refs, q.opt.ID, seq)
+	b.entries = append(b.entries, e)
+	e.loc = locStored
+}
+
+// record adds the record of b.refs to the append.
+func (b *Batch) record(m *Message, flags uint8, deadline int64) {
+	b.attr = b.attr[:0]
+	if deadline != noDeadline {
+		b.attr = appendDeadline(b.attr, deadline)
+	}
+	rel := b.append().Store(b.refs, flags, b.attr, m.Route, m.Props, m.Body)
+	for _, e := range b.entries {
+		b.stored = append(b.stored, stored{e, rel})
+	}
+}
+
+// wall is the deadline of an entry as the log keeps it: wall time, so that time
+// runs on while the node is down.
+func (b *Batch) wall(q *Queue, seq uint64, e *entry) int64 {
+	d := q.state.index.deadline(seq, e)
+	if d == noDeadline {
+		return noDeadline
+	}
+	left := d - q.time(&b.work)
+	return b.now.UnixMilli() + (left+1e6-1)/1e6
+}
+
+const attrDeadline = 1 // first octet of an attribute that holds a deadline
+
+// appendDeadline writes a record's attribute: milliseconds since 1970.
+func appendDeadline(dst []byte, ms int64) []byte {
+	return binary.LittleEndian.AppendUint64(append(dst, attrDeadline), uint64(ms))
+}
+
+// parseDeadline reads what appendDeadline wrote.
+func parseDeadline(attr []byte) (ms int64, ok bool) {
+	if len(attr) < 9 || attr[0] != attrDeadline {
+		return 0, false
+	}
+	return int64(binary.LittleEndian.Uint64(attr[1:])), true
+}
