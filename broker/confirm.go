@@ -1,0 +1,137 @@
+package broker
+
+import "sync"
+
+// Confirms is the window of publisher confirms of one channel: runs of publish
+// numbers that become durable together, oldest first.
+type Confirms struct {
+	b     *Broker
+	ready func()
+
+	mu      sync.Mutex // guards what follows; nothing is called under it
+	runs    []confirmRun
+	last    uint64 // number of the last publish
+	waiting bool   // the log will call Durable
+	closed  bool
+}
+
+// confirmRun is the publishes up to last, acknowledged when the log is durable
+// past pos and metadata up to ticket is stored.
+type confirmRun struct{ last, pos, ticket uint64 }
+
+// SelectConfirms is confirm.select; numbers begin with 1 at the first call.
+// ready is called from any goroutine when Confirms().Take has something.
+func (p *Publisher) SelectConfirms(ready func()) {
+	if p.confirms == nil {
+		p.confirms = &Confirms{b: p.s.b, ready: ready}
+	}
+}
+
+// Confirms is nil before SelectConfirms.
+func (p *Publisher) Confirms() *Confirms { return p.confirms }
+
+// add notes n publishes that were committed up to pos; 0 is nothing to wait for.
+func (c *Confirms) add(n, pos uint64) {
+	if n == 0 {
+		return
+	}
+	run := confirmRun{pos: pos}
+	// A queue that is not yet stored could vanish with its messages.
+	if t := c.b.commits.ticket(); t > c.b.commits.done.Load() {
+		run.ticket = t
+	}
+	c.mu.Lock()
+	c.last += n
+	run.last = c.last
+	c.runs = append(c.runs, run)
+	c.mu.Unlock()
+	if run.ticket > 0 {
+		c.b.commits.save(0, nil, func(error) { c.Durable(0) })
+	}
+	c.wake()
+}
+
+// wake asks the log for the oldest run, or calls ready when it is durable.
+func (c *Confirms) wake() {
+	for {
+		c.mu.Lock()
+		if c.closed || c.waiting || len(c.runs) == 0 {
+			c.mu.Unlock()
+			return
+		}
+		// Waiting for the newest run lets one sync answer all.
+		pos := c.runs[len(c.runs)-1].pos
+		if pos == 0 || c.b.opt.Log == nil {
+			c.mu.Unlock()
+			c.ready()
+			return
+		}
+		c.waiting = true
+		c.mu.Unlock()
+		if !c.b.opt.Log.Notify(pos, c) {
+			return
+		}
+		c.mu.Lock()
+		c.waiting = false
+		c.mu.Unlock()
+		c.ready()
+		return
+	}
+}
+
+// Durable is the log's call.
+func (c *Confirms) Durable(uint64) {
+	c.mu.Lock()
+	c.waiting = false
+	closed := c.closed
+	c.mu.Unlock()
+	if !closed {
+		c.ready()
+	}
+}
+
+// Take emits what can be acknowledged now, in order. The writer calls it; emit
+// must not call back.
+func (c *Confirms) Take(emit func(tag uint64, multiple, ack bool)) {
+	durable := ^uint64(0)
+	if c.b.opt.Log != nil {
+		durable = c.b.opt.Log.Durable()
+	}
+	stored := c.b.commits.done.Load()
+	c.mu.Lock()
+	n, last := 0, uint64(0)
+	for n < len(c.runs) && (c.runs[n].pos == 0 || c.runs[n].pos < durable) && c.runs[n].ticket <= stored {
+		last = c.runs[n].last
+		n++
+	}
+	c.runs = c.runs[:copy(c.runs, c.runs[n:])]
+	more := len(c.runs) > 0 && !c.waiting
+	c.mu.Unlock()
+	if last > 0 {
+		emit(last, true, true)
+	}
+	if more {
+		c.rewait()
+	}
+}
+
+// rewait asks the log for what is left. Unlike wake it never calls ready, for
+// it runs under the writer's locks.
+func (c *Confirms) rewait() {
+	c.mu.Lock()
+	var pos uint64
+	if len(c.runs) > 0 && !c.waiting {
+		pos = c.runs[len(c.runs)-1].pos
+	}
+	c.waiting = c.waiting || pos > 0
+	c.mu.Unlock()
+	if pos > 0 && c.b.opt.Log.Notify(pos, c) {
+		c.b.commits.save(pos, nil, func(error) { c.Durable(0) })
+	}
+}
+
+func (c *Confirms) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+}

@@ -1,0 +1,254 @@
+package broker
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/leveretmq/leveret/amqp/wire"
+	"github.com/leveretmq/leveret/broker/meta"
+	"github.com/leveretmq/leveret/exchange"
+)
+
+// exchangeRef is an exchange that lives. Publishers keep it while it is not
+// gone; routes is replaced as a whole under Broker.mu.
+type exchangeRef struct {
+	def       *meta.Exchange
+	alternate string
+	routes    atomic.Pointer[routes]
+	gone      atomic.Bool
+}
+
+// routes is one version of an exchange's bindings.
+type routes struct{ exchange.Router }
+
+// predeclared are the exchanges of every virtual host.
+var predeclared = [...]meta.Exchange{
+	{Name: "", Kind: "direct"}, {Name: "amq.direct", Kind: "direct"}, {Name: "amq.fanout", Kind: "fanout"}, {Name: "amq.topic", Kind: "topic"},
+	{Name: "amq.headers", Kind: "headers"}, {Name: "amq.match", Kind: "headers"}, {Name: "amq.rabbitmq.trace", Kind: "topic", Internal: true},
+}
+
+// addVHost makes a virtual host with its exchanges; mu is held.
+func (b *Broker) addVHost(name string) []meta.Change {
+	b.vhosts[name] = newVHost(name)
+	cs := b.meta.PutVHost(&meta.VHost{Name: name})
+	for _, d := range predeclared {
+		id, more := b.meta.NextID()
+		d.ID, d.VHost, d.Durable = id, name, true
+		cs = append(append(cs, more...), b.meta.PutExchange(&d)...)
+		if _, err := b.raiseExchange(&d); err != nil {
+			panic(err) // the kinds above exist
+		}
+	}
+	return cs
+}
+
+func (b *Broker) raiseExchange(def *meta.Exchange) (*exchangeRef, error) {
+	r, err := exchange.New(def.Kind)
+	if err != nil {
+		return nil, err
+	}
+	x := &exchangeRef{def: def}
+	if a, ok := def.Arguments.Get("alternate-exchange"); ok {
+		x.alternate, _ = a.(string)
+	}
+	x.routes.Store(&routes{r})
+	b.vhosts[def.VHost].exchanges[def.Name] = x
+	b.exByID[def.ID] = x
+	return x, nil
+}
+
+func (v *vhost) exchange(name string) (*exchangeRef, error) {
+	if x := v.exchanges[name]; x != nil {
+		return x, nil
+	}
+	return nil, wire.Errorf(wire.NotFound, "no exchange '%s' in vhost '%s'", name, v.name)
+}
+
+func notDefault(name string) error {
+	if name == "" {
+		return wire.Errorf(wire.AccessRefused, "operation not permitted on the default exchange")
+	}
+	return nil
+}
+
+// change runs a topology change under the lock, stores what it changed and
+// replies when that is durable.
+func (s *Session) change(reply func(error), f func() ([]meta.Change, error)) {
+	s.b.mu.Lock()
+	cs, err := f()
+	s.b.mu.Unlock()
+	if err != nil {
+		reply(err)
+		return
+	}
+	s.b.commits.save(0, cs, reply)
+}
+
+// DeclareExchange is exchange.declare.
+func (s *Session) DeclareExchange(m *wire.ExchangeDeclare, reply func(error)) {
+	s.change(reply, func() ([]meta.Change, error) {
+		if err := notDefault(m.Exchange); err != nil {
+			return nil, err
+		}
+		if m.Passive {
+			_, err := s.vhost.exchange(m.Exchange)
+			return nil, err
+		}
+		return s.declareExchange(m)
+	})
+}
+
+func (s *Session) declareExchange(m *wire.ExchangeDeclare) ([]meta.Change, error) {
+	if err := s.may(Configure, "exchange", m.Exchange); err != nil {
+		return nil, err
+	}
+	if err := s.checkExchange(m); err != nil {
+		return nil, err
+	}
+	if x := s.vhost.exchanges[m.Exchange]; x != nil {
+		return nil, x.inequivalent(m)
+	}
+	if strings.HasPrefix(m.Exchange, "amq.") {
+		return nil, wire.Errorf(wire.AccessRefused, "exchange name '%s' contains reserved prefix 'amq.*'", m.Exchange)
+	}
+	id, cs := s.b.meta.NextID()
+	def := &meta.Exchange{ID: id, VHost: s.vhost.name, Name: m.Exchange, Kind: m.Type, Durable: m.Durable,
+		AutoDelete: m.AutoDelete, Internal: m.Internal, Arguments: m.Arguments}
+	if _, err := s.b.raiseExchange(def); err != nil {
+		return nil, err
+	}
+	return append(cs, s.b.meta.PutExchange(def)...), nil
+}
+
+// checkExchange checks type and arguments of a declare.
+func (s *Session) checkExchange(m *wire.ExchangeDeclare) error {
+	if !exchange.Known(m.Type) {
+		if s.b.level.unknownTypeHard {
+			return wire.Errorf(wire.CommandInvalid, "unknown exchange type '%s'", m.Type)
+		}
+		return wire.Errorf(wire.PreconditionFailed, "unknown exchange type '%s'", m.Type)
+	}
+	a, ok := m.Arguments.Get("alternate-exchange")
+	if !ok {
+		return nil
+	}
+	name, ok := a.(string)
+	if !ok {
+		return wire.Errorf(wire.PreconditionFailed, "invalid type '%s' for arg 'alternate-exchange' in exchange '%s' in vhost '%s'", erlangType(a), m.Exchange, s.vhost.name)
+	}
+	if err := s.may(Read, "exchange", m.Exchange); err != nil {
+		return err
+	}
+	return s.may(Write, "exchange", name)
+}
+
+// inequivalent compares a declare with the exchange, in RabbitMQ's order.
+func (x *exchangeRef) inequivalent(m *wire.ExchangeDeclare) error {
+	d := x.def
+	differs := func(arg string, received, current any) error {
+		return wire.Errorf(wire.PreconditionFailed, "inequivalent arg '%s' for exchange '%s' in vhost '%s': received %v but current is %v", arg, d.Name, d.VHost, received, current)
+	}
+	quote := func(v any) string { return fmt.Sprintf("'%v'", v) }
+	switch {
+	case m.Type != d.Kind:
+		return differs("type", quote(m.Type), quote(d.Kind))
+	case m.Durable != d.Durable:
+		return differs("durable", quote(m.Durable), quote(d.Durable))
+	case m.AutoDelete != d.AutoDelete:
+		return differs("auto_delete", quote(m.AutoDelete), quote(d.AutoDelete))
+	case m.Internal != d.Internal:
+		return differs("internal", quote(m.Internal), quote(d.Internal))
+	}
+	got, gotSet := m.Arguments.Get("alternate-exchange")
+	have, haveSet := d.Arguments.Get("alternate-exchange")
+	switch {
+	case gotSet && haveSet && got != have:
+		return differs("alternate-exchange", quote(got), quote(have))
+	case gotSet && !haveSet:
+		return differs("alternate-exchange", fmt.Sprintf("the value '%v' of type '%s'", got, erlangType(got)), "none")
+	case haveSet && !gotSet:
+		return differs("alternate-exchange", "none", fmt.Sprintf("the value '%v' of type '%s'", have, erlangType(have)))
+	}
+	return nil
+}
+
+// erlangType is the name that RabbitMQ's texts give the type of a table value.
+func erlangType(v any) string {
+	switch v.(type) {
+	case bool:
+		return "bool"
+	case int8:
+		return "byte"
+	case uint8:
+		return "unsignedbyte"
+	case int16:
+		return "short"
+	case uint16:
+		return "unsignedshort"
+	case int32:
+		return "signedint"
+	case uint32:
+		return "unsignedint"
+	case int64:
+		return "long"
+	case float32:
+		return "float"
+	case float64:
+		return "double"
+	}
+	return erlangCompound(v)
+}
+
+func erlangCompound(v any) string {
+	switch v.(type) {
+	case string:
+		return "longstr"
+	case []byte:
+		return "binary"
+	case wire.Timestamp:
+		return "timestamp"
+	case wire.Table:
+		return "table"
+	case wire.Array:
+		return "array"
+	case wire.Decimal:
+		return "decimal"
+	}
+	return "void"
+}
+
+// DeleteExchange is exchange.delete; one that is missing is deleted already.
+func (s *Session) DeleteExchange(m *wire.ExchangeDelete, reply func(error)) {
+	s.change(reply, func() ([]meta.Change, error) {
+		if err := notDefault(m.Exchange); err != nil {
+			return nil, err
+		}
+		if err := s.may(Configure, "exchange", m.Exchange); err != nil {
+			return nil, err
+		}
+		if strings.HasPrefix(m.Exchange, "amq.") && s.vhost.exchanges[m.Exchange] != nil {
+			return nil, wire.Errorf(wire.AccessRefused, "deletion of system exchange '%s' in vhost '%s' not allowed", m.Exchange, s.vhost.name)
+		}
+		x := s.vhost.exchanges[m.Exchange]
+		if x == nil {
+			return nil, nil
+		}
+		if m.IfUnused && s.b.meta.Bound(x.name()) {
+			return nil, wire.Errorf(wire.PreconditionFailed, "exchange '%s' in vhost '%s' in use", m.Exchange, s.vhost.name)
+		}
+		return s.b.dropExchange(x), nil
+	})
+}
+
+func (x *exchangeRef) name() meta.Name { return meta.Name{VHost: x.def.VHost, Name: x.def.Name} }
+
+// dropExchange deletes x and, in turn, the auto-delete exchanges that lose
+// their last binding by it; mu is held.
+func (b *Broker) dropExchange(x *exchangeRef) []meta.Change {
+	x.gone.Store(true)
+	delete(b.vhosts[x.def.VHost].exchanges, x.def.Name)
+	delete(b.exByID, x.def.ID)
+	gone, cs := b.meta.DeleteExchange(x.name())
+	return append(cs, b.unroute(gone, exchange.Dest{ID: x.def.ID, Exchange: true})...)
+}

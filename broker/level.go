@@ -1,0 +1,25 @@
+package broker
+
+import "fmt"
+
+// level is a compatibility level: the only place that knows how versions of
+// RabbitMQ differ.
+type level struct {
+	name     string
+	reported string // the version that clients are told
+	// unknownTypeHard: an unknown exchange type closes the connection with 503;
+	// later versions close the channel with 406.
+	unknownTypeHard bool
+}
+
+func levelOf(name string) (level, error) {
+	switch name {
+	case "3.10":
+		return level{name: name, reported: "3.10.8", unknownTypeHard: true}, nil
+	case "", "3.13":
+		return level{name: "3.13", reported: "3.13.7"}, nil
+	case "4.3":
+		return level{name: name, reported: "4.3.0"}, nil
+	}
+	return level{}, fmt.Errorf("compatibility %q: must be 3.10, 3.13 or 4.3", name)
+}

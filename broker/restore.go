@@ -1,0 +1,62 @@
+package broker
+
+import "github.com/leveretmq/leveret/queue"
+
+// The methods of this file make Broker the owner of the log's records: see
+// persistence.Owner.
+
+// group gives the queue of a log group, nil when there is none.
+func (b *Broker) group(id uint64) *queue.Queue {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.byID[id]
+}
+
+// Stored hands a stored message to its queue.
+func (b *Broker) Stored(pos uint64, size uint32, flags uint8, group, index uint64, attr []byte) bool {
+	q := b.group(group)
+	if q == nil {
+		return false
+	}
+	q.Restore(pos, size, flags, index, attr)
+	return true
+}
+
+// Settled tells a queue that messages are gone.
+func (b *Broker) Settled(group, from, to uint64) {
+	if q := b.group(group); q != nil {
+		q.RestoreSettled(from, to)
+	}
+}
+
+// Fact tells a queue everything else.
+func (b *Broker) Fact(kind uint8, group, x, y uint64) {
+	if q := b.group(group); q != nil {
+		q.RestoreFact(kind, x, y)
+	}
+}
+
+// Live visits what all queues hold in the log.
+func (b *Broker) Live(visit func(pos uint64, size uint32)) {
+	for _, q := range b.byID {
+		q.Live(visit)
+	}
+}
+
+// Relocate lets the queues of a record decide whether it still lives.
+func (b *Broker) Relocate(refs []uint64, move func(live []uint64) uint64) {
+	qs := make([]*queue.Queue, 0, len(refs)/2)
+	for i := 0; i < len(refs); i += 2 {
+		qs = append(qs, b.group(refs[i]))
+	}
+	queue.Relocate(qs, refs, move)
+}
+
+// Restored makes the queues ready; clean says that the last stop was.
+func (b *Broker) Restored(clean bool) {
+	for _, q := range b.byID {
+		if o := q.Options(); o.Durable && !o.Exclusive {
+			q.Restored(clean)
+		}
+	}
+}
