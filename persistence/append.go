@@ -13,7 +13,6 @@ type Append struct {
 	shares   int64
 	firm     bool // something in it must be synced by itself in the end
 	released []release
-	rec      record
 }
 
 // release is the live share given back in one segment.
@@ -25,43 +24,48 @@ type release struct {
 // maxPooled bounds the buffer that a pooled Append keeps.
 const maxPooled = 1 << 20
 
-// Begin returns an empty Append.
-func (l *Log) Begin() *Append { return l.pool.Get().(*Append) }
+// Begin returns an empty Append. From the first one on the owner is asked to
+// relocate records: it has the log in its hands then.
+func (l *Log) Begin() *Append {
+	if !l.begun.Load() {
+		l.begun.Store(true)
+		l.wakeCleaner()
+	}
+	return l.pool.Get().(*Append)
+}
 
 // Store adds a record for the (group, index) pairs in refs. Its payload is
 // route | u32 length of props | props | body. flags beyond FlagVolatile and attr
 // are the owner's; both come back at recovery. The result is relative: the
 // record's position is it plus what Commit returns.
 func (a *Append) Store(refs []uint64, flags uint8, attr, route, props, body []byte) (rel uint64) {
-	a.rec = record{refs: refs, flags: flags, attr: attr, route: route, props: props, body: body}
+	r := record{refs: refs, flags: flags, attr: attr, route: route, props: props, body: body}
 	if flags&FlagVolatile != 0 {
-		a.rec.term = a.log.o.Incarnation
+		r.term = a.log.o.Incarnation
 	} else {
 		a.firm = true
 	}
 	at := len(a.buf)
 	var headLen int
-	a.buf, headLen = appendStore(a.buf, &a.rec)
-	a.account(len(a.buf)-at, headLen)
+	a.buf, headLen = appendStore(a.buf, &r)
+	a.account(len(a.buf)-at, headLen, len(refs)/2)
 	return uint64(at)
 }
 
 // copy adds a record as Store does, with a payload that was stored before.
 func (a *Append) copy(r *record, payload []byte, bodySum uint32) (rel uint64) {
-	a.rec = *r
 	a.firm = true
 	at := len(a.buf)
 	var headLen int
-	a.buf, headLen = appendCopy(a.buf, &a.rec, payload, bodySum)
-	a.account(len(a.buf)-at, headLen)
+	a.buf, headLen = appendCopy(a.buf, r, payload, bodySum)
+	a.account(len(a.buf)-at, headLen, len(r.refs)/2)
 	return uint64(at)
 }
 
-func (a *Append) account(octets, headLen int) {
+func (a *Append) account(octets, headLen, refs int) {
 	a.heads += int64(headLen)
 	a.used += int64(octets)
-	a.shares += int64(len(a.rec.refs)/2) * share(uint32(octets-headLen))
-	a.rec = record{} // hold on to nothing of the caller's
+	a.shares += int64(refs) * share(uint32(octets-headLen))
 }
 
 // Fact adds a fact about earlier records: see the Kind constants.
@@ -109,8 +113,10 @@ func (a *Append) recycle() {
 func (l *Log) append(a *Append) (base uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.releaseLocked(a.released)
 	n := len(a.buf)
+	if !l.dead {
+		l.releaseLocked(a.released)
+	}
 	if n == 0 {
 		return 0
 	}

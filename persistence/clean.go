@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"time"
 )
 
 // The log is circular: only the oldest segment is ever given back, after what
@@ -35,13 +36,18 @@ func (l *Log) wakeCleaner() {
 // cleanLoop prepares segments and reclaims the oldest one when that pays.
 func (l *Log) cleanLoop() {
 	for {
+		var retry <-chan time.Time
+		if l.space.isFull() {
+			retry = time.After(fullRetry) // room may be made by others
+		}
 		select {
 		case <-l.work.clean:
+		case <-retry:
 		case <-l.work.stop:
 			return
 		}
 		l.stock()
-		for l.reclaim() {
+		for l.begun.Load() && l.reclaim() {
 			l.stock()
 		}
 	}

@@ -27,7 +27,8 @@ func (l *Log) Notify(pos uint64, w interface{ Durable(pos uint64) }) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if d := l.durable.Load(); pos < d || pos == d && d == l.end {
+	pos = min(pos, l.end-1) // the end of all there is: what stands before it
+	if pos < l.durable.Load() {
 		return true
 	}
 	if !l.dead {
@@ -267,8 +268,14 @@ func (c *chunk) clip(from, to uint64) (p []byte, at uint64) {
 }
 
 // seal ends a segment with its footer and syncs it, so that only the newest
-// segment can have holes after a crash.
+// segment can have holes after a crash. The records are synced first: a footer
+// that survives a crash must not speak of records that did not.
 func (c *committer) seal(s *segment) error {
+	if c.taken > 0 {
+		if err := c.sync(); err != nil {
+			return err
+		}
+	}
 	if err := c.writeFooter(s, 0); err != nil {
 		return err
 	}

@@ -142,14 +142,15 @@ func (f *files) spareBytes() int64 {
 	return n
 }
 
-func (f *files) close() error {
+// close closes the files of these segments, which may be nil, and the spares.
+func (f *files) close(segs []*segment) error {
 	f.prep.Lock()
 	defer f.prep.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var errs []error
-	for _, s := range f.open {
-		if s.file.file != nil {
+	for _, s := range segs {
+		if s != nil && s.file.file != nil {
 			errs = append(errs, s.file.file.Close())
 			s.file.file = nil
 		}

@@ -122,6 +122,7 @@ type Log struct {
 	count   counters
 	work    workers
 	closing sync.Once
+	begun   atomic.Bool // Begin was called
 
 	mu sync.Mutex // guards what follows
 	state
@@ -211,36 +212,6 @@ func (l *Log) Err() error {
 // Cached appends the payload of the record at pos to dst if it is in memory.
 func (l *Log) Cached(pos uint64, size uint32, dst []byte) ([]byte, bool) {
 	return l.tail.payload(pos, size, dst)
-}
-
-// Close syncs everything, marks the stop as clean and gives the data directory
-// back. After a write error it returns that error and leaves no mark.
-func (l *Log) Close() error {
-	err := ErrClosed
-	l.closing.Do(func() { err = l.shut() })
-	return err
-}
-
-func (l *Log) shut() error {
-	close(l.work.stop)
-	l.work.settle.Stop()
-	l.space.end(ErrClosed)
-	l.work.wg.Wait()
-	err := l.Err()
-	if err == nil {
-		err = l.finish()
-	}
-	l.mu.Lock()
-	l.dead = true
-	if l.failure == nil {
-		l.failure = ErrClosed
-	}
-	l.mu.Unlock()
-	err = errors.Join(err, l.files.close())
-	if l.lock != nil {
-		err = errors.Join(err, l.lock.Close())
-	}
-	return err
 }
 
 // failLocked ends the life of the log with its first error.

@@ -65,7 +65,7 @@ func (m *model) difference(w *owner) string {
 		}
 	}
 	for p := range w.live {
-		if _, ok := m.base[p]; !ok {
+		if _, ok := m.base[p]; !ok && p.group != volatileGroup {
 			return fmt.Sprintf("%v is back", p)
 		}
 	}
@@ -108,6 +108,11 @@ func (d *driver) start(durable uint64) {
 		d.t.Fatalf("open: %v", err)
 	}
 	d.l, d.w.log = l, l
+	for p := range d.w.live {
+		if p.group == volatileGroup {
+			d.t.Errorf("volatile %v is back", p)
+		}
+	}
 	if err := d.m.accept(d.w, durable); err != nil {
 		d.t.Fatal(err)
 	}
@@ -156,6 +161,8 @@ func (d *driver) size() int {
 
 // live picks a live message, preferring old ones.
 func (d *driver) live() (pair, bool) {
+	d.w.mu.Lock()
+	defer d.w.mu.Unlock()
 	g := d.groups[d.group()]
 	best, found := pair{}, false
 	for p := range d.w.live {
@@ -202,11 +209,15 @@ func (d *driver) publish(n int) {
 	d.m.ops = append(d.m.ops, o)
 }
 
-// volatile stores a record that no restart may show.
+// volatileGroup is the group of the records that no restart may show.
+const volatileGroup = 99
+
 func (d *driver) volatile() {
-	a := d.l.Begin()
-	a.Store([]uint64{99, d.index(99)}, FlagVolatile, nil, []byte("\x00\x00"), nil, make([]byte, 50))
-	a.Commit()
+	x := d.index(volatileGroup)
+	d.w.publish([]uint64{volatileGroup, x}, FlagVolatile, "", 50)
+	if x > 20 {
+		d.w.settle(volatileGroup, x-20, x-20)
+	}
 }
 
 func (d *driver) settle() {

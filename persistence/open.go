@@ -26,7 +26,7 @@ func Open(o Options) (*Log, error) {
 		l.lock = lock
 	}
 	if err := l.open(); err != nil {
-		l.files.close()
+		l.files.close(l.segs.all)
 		l.unlock()
 		return nil, err
 	}
@@ -80,50 +80,6 @@ func (l *Log) begin(end uint64) {
 	l.work.wg.Go(l.work.committer.run) // until Close closes work.stop
 	l.work.wg.Go(l.cleanLoop)          // the same
 	l.wakeCleaner()
-}
-
-// finish is what Close does once the goroutines have ended.
-func (l *Log) finish() error {
-	c := l.work.committer
-	c.round(true)
-	if err := l.Err(); err != nil {
-		c.report()
-		return err
-	}
-	if s := c.seg; s != nil {
-		if err := c.closeSegment(s); err != nil {
-			return err
-		}
-	}
-	return writeMark(l.o.FS, l.lastEnd())
-}
-
-// closeSegment seals the active segment before its time and gives back the
-// room behind its footer.
-func (c *committer) closeSegment(s *segment) error {
-	s.end = offsetOf(c.prev)
-	s.size = int64(s.end) + int64(len(c.foot.buf)) + trailerSize
-	if err := c.writeFooter(s, 0); err != nil {
-		return err
-	}
-	if err := s.file.file.Truncate(s.size); err != nil {
-		return err
-	}
-	if err := s.file.file.Datasync(); err != nil {
-		return err
-	}
-	s.sealed = true
-	return nil
-}
-
-// lastEnd returns the end of the last batch in any file, 0 when there is none.
-func (l *Log) lastEnd() uint64 {
-	for i := len(l.segs.all) - 1; i >= 0; i-- {
-		if s := l.segs.all[i]; s.sealed && s.end > headerSize {
-			return position(s.number, s.end)
-		}
-	}
-	return 0
 }
 
 // recovery reads the log at start.

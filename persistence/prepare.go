@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -177,30 +178,52 @@ func (f *files) openSpare(i int, size int64) (spare, error) {
 	return taken, nil
 }
 
-// stock prepares what will be needed: the file of the active segment, the next
-// segment, and the reserve. The cleaner calls it.
+// stock prepares what will be needed: the files of segments that have none yet,
+// in order, so that a crash leaves no gap; the next segment; the reserve. The
+// cleaner calls it.
 func (l *Log) stock() {
-	l.mu.Lock()
-	active, dead := l.segs.active(), l.dead
-	idle := l.end == position(active.number, headerSize) && l.segs.first == active.number
-	if !idle && l.next == nil && !dead {
-		l.next = l.planLocked()
-	}
-	next := l.next
-	l.mu.Unlock()
-	if dead {
-		return
-	}
-	err := l.makeReady(active)
-	if err == nil && next != nil {
-		if err = l.makeReady(next); err == nil {
-			err = l.files.reserve(next.size)
-		}
-	}
+	err := l.stockFiles()
 	if err != nil && !noSpace(err) {
 		l.o.Logger.LogAttrs(context.Background(), slog.LevelWarn, "cannot prepare a log segment", slog.Any("err", err))
 	}
 	l.setFull(err != nil, err)
+}
+
+func (l *Log) stockFiles() error {
+	missing, reserve := l.missing()
+	for _, s := range missing {
+		if err := l.makeReady(s); err != nil {
+			return err
+		}
+	}
+	if reserve == 0 {
+		return nil
+	}
+	return l.files.reserve(reserve)
+}
+
+// missing returns the segments without a file, ascending. The last of them is
+// the next one, planned here once the log is in use; then there is to be a
+// reserve of that size as well.
+func (l *Log) missing() (out []*segment, reserve int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		return nil, 0
+	}
+	active := l.segs.active()
+	if l.next == nil && (l.end > position(active.number, headerSize) || l.segs.first < active.number) {
+		l.next = l.planLocked()
+	}
+	for i := len(l.segs.all) - 1; i >= 0 && !l.files.isReady(l.segs.all[i]); i-- {
+		out = append(out, l.segs.all[i])
+	}
+	slices.Reverse(out)
+	if l.next != nil {
+		out = append(out, l.next)
+		reserve = l.sizeAfter(active.size)
+	}
+	return out, reserve
 }
 
 // reserve sees to one spare file of that size.

@@ -30,7 +30,8 @@ func (r *recovery) tidy() error {
 }
 
 // sealScanned writes the footer that scanning has built and cuts the file
-// behind it; the torn tail goes with that.
+// behind it; the torn tail goes with that. The records are synced first: they
+// may have been read from a cache that a killed process has left behind.
 func (l *Log) sealScanned(s *found) error {
 	t := trailer{
 		number: s.number, salt: s.salt, prev: s.first, end: s.end, flags: s.flags,
@@ -38,6 +39,9 @@ func (l *Log) sealScanned(s *found) error {
 	}
 	b := t.append(append([]byte(nil), s.foot...))
 	size := int64(s.end) + int64(len(b))
+	if err := s.file.Datasync(); err != nil {
+		return err
+	}
 	if err := s.segment.file.writeAt(b, s.end); err != nil {
 		return err
 	}

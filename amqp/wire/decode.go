@@ -3,14 +3,18 @@ package wire
 import (
 	"encoding/binary"
 	"errors"
+	"unicode/utf8"
 )
 
 var errShort = errors.New("octets missing")
 
-// decoder takes values off the front of b. The first failure sticks.
+// decoder takes values off the front of b. err is the first failure of the
+// lengths and ends the decoding; bad is the first value that is wrong in
+// itself. RabbitMQ matches all lengths before it looks at any value, so err
+// outranks bad wherever in the arguments the two are.
 type decoder struct {
-	b   []byte
-	err error
+	b        []byte
+	err, bad error
 }
 
 func (d *decoder) fail(err error) {
@@ -64,7 +68,15 @@ func (d *decoder) timestamp() Timestamp { return Timestamp(d.longlong()) }
 // shortstrView is a view into the input.
 func (d *decoder) shortstrView() []byte { return d.take(int(d.octet())) }
 
-func (d *decoder) shortstr() string { return string(d.shortstrView()) }
+// shortstr is a method's short string, which has to be UTF-8. (Properties and
+// the publish that ParsePublish reads need not be: RabbitMQ takes any octets.)
+func (d *decoder) shortstr() string {
+	v := d.shortstrView()
+	if d.bad == nil && !utf8.Valid(v) {
+		d.bad = Errorf(FrameError, "Malformed UTF-8 in shortstr")
+	}
+	return string(v)
+}
 
 func (d *decoder) longstrView() []byte {
 	n := d.long()
@@ -78,12 +90,10 @@ func (d *decoder) longstrView() []byte {
 func (d *decoder) longstr() string { return string(d.longstrView()) }
 
 func (d *decoder) table() Table {
-	t, rest, err := ParseTable(d.b)
-	if err != nil {
-		d.fail(err)
-		return nil
+	t, err := parseFields(d.longstrView(), 0)
+	if err != nil && d.bad == nil {
+		d.bad = err
 	}
-	d.b = rest
 	return t
 }
 

@@ -24,12 +24,17 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Text: fmt.Sprintf(format, args...)}
 }
 
-// Error is the reply-text as sent: "NAME - text", or the name alone.
+// Error is the reply-text as sent: "NAME - text", or the name alone. RabbitMQ
+// ends a text that a short string cannot hold with dots, at 255 octets.
 func (e *Error) Error() string {
 	if e.Text == "" {
 		return e.Code.Name()
 	}
-	return e.Code.Name() + " - " + e.Text
+	s := e.Code.Name() + " - " + e.Text
+	if len(s) > 255 {
+		s = s[:252] + "..."
+	}
+	return s
 }
 
 // Unwrap gives the cause.

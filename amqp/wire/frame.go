@@ -39,9 +39,11 @@ type Header struct {
 	Props         []byte
 }
 
-// ParseHeader reads a header frame's payload.
+// ParseHeader reads a header frame's payload. Missing property flags are
+// found by ScanProperties: RabbitMQ answers them with 541, a shorter header
+// with 501.
 func ParseHeader(payload []byte) (Header, error) {
-	if len(payload) < 14 {
+	if len(payload) < 12 {
 		return Header{}, unknownFrame(FrameHeader, payload)
 	}
 	return Header{

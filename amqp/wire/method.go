@@ -2,8 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
-	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -43,7 +42,8 @@ func MethodID(payload []byte) (class, method uint16, ok bool) {
 }
 
 // ParseMethod decodes a method frame's payload into a new struct. Errors:
-// *Error 501 for a payload without numbers, ErrUnknownMethod, ErrBadTable, and
+// *Error 501 for a payload without numbers or a short string that is not UTF-8
+// (RabbitMQ names no method then), ErrUnknownMethod, ErrBadTable, and
 // *MethodError for arguments too short or too long, as RabbitMQ has them.
 func ParseMethod(payload []byte) (Method, error) {
 	class, method, ok := MethodID(payload)
@@ -56,37 +56,61 @@ func ParseMethod(payload []byte) (Method, error) {
 	}
 	d := decoder{b: payload[4:]}
 	m.decode(&d)
-	if errors.Is(d.err, ErrBadTable) {
-		return nil, ErrBadTable
-	}
 	if d.err != nil || len(d.b) > 0 {
 		return nil, undecodable(payload)
+	}
+	if d.bad != nil {
+		return nil, d.bad
 	}
 	return m, nil
 }
 
 func undecodable(payload []byte) error {
-	class, method, _ := MethodID(payload)
+	class, method, ok := MethodID(payload)
+	if !ok {
+		return unknownFrame(FrameMethod, payload)
+	}
 	return &MethodError{Errorf(FrameError, "cannot decode %s", octets(payload[4:])), class, method}
 }
 
 func unknownFrame(kind uint8, payload []byte) *Error {
-	return Errorf(FrameError, "type %d, all octets = %s: unknown_frame", kind, octets(payload))
+	return badFrame(kind, payload, "unknown_frame")
 }
 
-// octets prints b in RabbitMQ's notation, at most what a reply text can hold.
+// badFrame is RabbitMQ's text for a frame that it cannot use. Its line breaks
+// in long texts are left out.
+func badFrame(kind uint8, payload []byte, reason string) *Error {
+	extent := "all"
+	if len(payload) > 16 {
+		extent, payload = "first 16", payload[:16]
+	}
+	return Errorf(FrameError, "type %d, %s octets = %s: %s", kind, extent, snippet(payload), reason)
+}
+
+// snippet prints text as a string and everything else as octets.
+func snippet(b []byte) string {
+	for _, c := range b {
+		if (c < ' ' || c > '~') && c != '\t' && c != '\n' && c != '\r' {
+			return octets(b)
+		}
+	}
+	if len(b) == 0 {
+		return "<<>>"
+	}
+	return "<<" + strconv.Quote(string(b)) + ">>"
+}
+
+// octets prints b in Erlang's notation, as RabbitMQ's texts have it. It stops
+// where the reply text is full whatever follows.
 func octets(b []byte) string {
-	const most = 32
+	const most = 128
 	var s strings.Builder
 	s.WriteString("<<")
 	for i, v := range b[:min(len(b), most)] {
 		if i > 0 {
 			s.WriteByte(',')
 		}
-		fmt.Fprintf(&s, "%d", v)
-	}
-	if len(b) > most {
-		s.WriteString(",...")
+		s.WriteString(strconv.Itoa(int(v)))
 	}
 	s.WriteString(">>")
 	return s.String()
@@ -121,11 +145,10 @@ func IsAck(payload []byte) bool {
 // copied.
 func ParsePublish(payload []byte) (Publish, error) {
 	var p Publish
-	b := payload[4:]
-	if len(b) < 3 {
+	if len(payload) < 7 {
 		return p, undecodable(payload)
 	}
-	b = b[2:] // reserved-1, once the access ticket
+	b := payload[6:] // after the numbers and reserved-1, once the access ticket
 	n := int(b[0]) + 1
 	if len(b) < n+1 {
 		return p, undecodable(payload)

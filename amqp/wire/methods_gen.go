@@ -2062,6 +2062,7 @@ func (m *AccessRequest) decode(d *decoder) {
 
 // AccessRequestOk is the method access.request-ok (spec: class 30, method 11).
 type AccessRequestOk struct {
+	Ticket uint16
 }
 
 // ID gives class and method number.
@@ -2075,10 +2076,10 @@ func (*AccessRequestOk) HasContent() bool { return false }
 
 // Append adds the encoded arguments to dst.
 func (m *AccessRequestOk) Append(dst []byte) []byte {
-	dst = appendShort(dst, 0)
+	dst = appendShort(dst, m.Ticket)
 	return dst
 }
 
 func (m *AccessRequestOk) decode(d *decoder) {
-	_ = d.short()
+	m.Ticket = d.short()
 }

@@ -1,6 +1,9 @@
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"errors"
+)
 
 // Property flags, highest bit first (spec: 4.2.6.1).
 const (
@@ -31,10 +34,14 @@ type PropertyView struct {
 }
 
 // errProperties is RabbitMQ's answer to properties that do not decode.
-func errProperties() error { return &Error{Code: InternalError, Cause: errShort, Connection: true} }
+func errProperties() error {
+	return &Error{Code: InternalError, Cause: errors.New("properties do not decode"), Connection: true}
+}
 
-// ScanProperties checks the lengths of a property list and picks out what the
-// broker looks at. The error is *Error 541, as RabbitMQ's.
+// ScanProperties checks a property list, headers with all they nest included,
+// and picks out what the broker looks at: consumers would choke on what is let
+// through here. The error is *Error 541, as RabbitMQ's. The two lowest flags
+// mean nothing and are ignored.
 func ScanProperties(props []byte) (PropertyView, error) {
 	d := decoder{b: props}
 	v := PropertyView{Flags: d.short()}
@@ -58,6 +65,9 @@ func (v *PropertyView) scan(d *decoder) {
 	v.skipStrings(d, FlagContentType, FlagContentEncoding)
 	if v.Flags&FlagHeaders != 0 {
 		v.Headers = d.longstrView()
+		if !validFields(v.Headers, 0) {
+			d.fail(ErrBadTable)
+		}
 	}
 	if v.Flags&FlagDeliveryMode != 0 {
 		v.DeliveryMode = d.octet()
@@ -75,9 +85,6 @@ func (v *PropertyView) scan(d *decoder) {
 	v.skipStrings(d, FlagType, 0)
 	v.UserID = v.view(d, FlagUserID)
 	v.skipStrings(d, FlagAppID, FlagClusterID)
-	if v.Flags&3 != 0 { // continued flags: no such property exists
-		d.fail(errShort)
-	}
 }
 
 func (v *PropertyView) view(d *decoder, flag uint16) []byte {
@@ -108,7 +115,8 @@ type Properties struct {
 // Has says whether the property of that flag is present.
 func (p *Properties) Has(flag uint16) bool { return p.Flags&flag != 0 }
 
-// fields visits the properties in wire order.
+// strings are the properties behind the priority, in wire order; the timestamp
+// comes before the fifth.
 func (p *Properties) strings() [8]struct {
 	flag  uint16
 	value *string
@@ -128,8 +136,8 @@ func ParseProperties(props []byte) (Properties, error) {
 		flag uint16
 		read func()
 	}{
-		{FlagContentType, func() { p.ContentType = d.shortstr() }},
-		{FlagContentEncoding, func() { p.ContentEncoding = d.shortstr() }},
+		{FlagContentType, func() { p.ContentType = string(d.shortstrView()) }},
+		{FlagContentEncoding, func() { p.ContentEncoding = string(d.shortstrView()) }},
 		{FlagHeaders, func() { p.Headers = d.table() }},
 		{FlagDeliveryMode, func() { p.DeliveryMode = d.octet() }},
 		{FlagPriority, func() { p.Priority = d.octet() }},
@@ -143,10 +151,10 @@ func ParseProperties(props []byte) (Properties, error) {
 			p.Timestamp = d.timestamp()
 		}
 		if p.Has(s.flag) {
-			*s.value = d.shortstr()
+			*s.value = string(d.shortstrView())
 		}
 	}
-	if d.err != nil || len(d.b) > 0 || p.Flags&3 != 0 {
+	if d.err != nil || d.bad != nil || len(d.b) > 0 {
 		return p, errProperties()
 	}
 	return p, nil

@@ -3,7 +3,9 @@ package wire
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
+	"strconv"
 	"sync"
 )
 
@@ -61,6 +63,7 @@ func (r *Reader) release() {
 		buffers.Put(r.buf)
 		r.buf, r.r, r.w = nil, 0, 0
 	}
+	r.spare = nil
 }
 
 // fill reads until n octets are buffered. Views handed out before are void.
@@ -78,17 +81,12 @@ func (r *Reader) fill(n int) error {
 		r.w = copy(r.buf[:], r.buf[r.r:r.w])
 		r.r = 0
 	}
-	for r.w-r.r < n {
-		m, err := r.src.Read(r.buf[r.w:])
-		r.w += m
-		if err != nil && r.w-r.r < n {
-			if errors.Is(err, io.EOF) && r.w > r.r {
-				return io.ErrUnexpectedEOF
-			}
-			return err
-		}
+	m, err := io.ReadAtLeast(r.src, r.buf[r.w:], n-(r.w-r.r))
+	r.w += m
+	if errors.Is(err, io.EOF) && r.w > r.r {
+		return io.ErrUnexpectedEOF
 	}
-	return nil
+	return err
 }
 
 // Peek gives the next n octets (at most 64 KiB) without taking them.
@@ -115,7 +113,7 @@ func (r *Reader) Head() (Head, error) {
 	r.head = Head{b[0], binary.BigEndian.Uint16(b[1:]), binary.BigEndian.Uint32(b[3:])}
 	// RabbitMQ allows a payload of exactly frame_max octets.
 	if r.frameMax > 0 && r.head.Size > r.frameMax {
-		return r.head, Errorf(FrameError, "type %d, all octets = <<>>: {frame_too_large,%d,%d}", r.head.Type, r.head.Size, r.frameMax-FrameOverhead)
+		return r.head, badFrame(r.head.Type, nil, fmt.Sprintf("{frame_too_large,%d,%d}", r.head.Size, r.frameMax-FrameOverhead))
 	}
 	r.r += 7
 	return r.head, nil
@@ -128,12 +126,12 @@ func (r *Reader) Payload() ([]byte, error) {
 		if cap(r.spare) < n {
 			r.spare = make([]byte, n)
 		}
-		r.spare = r.spare[:n]
-		return r.spare, r.ReadInto(r.spare)
+		payload := r.spare[:n] // waiting for the end octet may let go of spare
+		return payload, r.ReadInto(payload)
 	}
 	b, err := r.Peek(n + 1)
 	if err != nil {
-		return nil, err
+		return nil, cut(err)
 	}
 	r.r += n + 1
 	return b[:n], r.checkEnd(b[n], b[:n])
@@ -142,26 +140,37 @@ func (r *Reader) Payload() ([]byte, error) {
 // ReadInto reads the payload into dst, whose length is the frame's Size,
 // without passing it through the buffer.
 func (r *Reader) ReadInto(dst []byte) error {
-	n := copy(dst, r.buf[r.r:r.w])
-	r.r += n
+	var n int
+	if r.buf != nil {
+		n = copy(dst, r.buf[r.r:r.w])
+		r.r += n
+	}
 	if n < len(dst) {
 		if _, err := io.ReadFull(r.src, dst[n:]); err != nil {
-			return err
+			return cut(err)
 		}
 	}
 	b, err := r.Peek(1)
 	if err != nil {
-		return err
+		return cut(err)
 	}
 	r.r++
-	return r.checkEnd(b[0], nil)
+	return r.checkEnd(b[0], dst)
+}
+
+// cut is err for a stream that ends inside a frame.
+func cut(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 func (r *Reader) checkEnd(end byte, payload []byte) error {
 	if end == FrameEnd {
 		return nil
 	}
-	return Errorf(FrameError, "type %d, all octets = %s: {invalid_frame_end_marker,%d}", r.head.Type, octets(payload), end)
+	return badFrame(r.head.Type, payload, "{invalid_frame_end_marker,"+strconv.Itoa(int(end))+"}")
 }
 
 // Buffered says whether a whole frame can be taken without reading the stream.

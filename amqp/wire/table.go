@@ -8,7 +8,8 @@ import (
 // Table is a field table in the order it was sent. Its values are bool (t),
 // int8 (b), uint8 (B), int16 (s), uint16 (u), int32 (I), uint32 (i), int64 (l),
 // float32 (f), float64 (d), Decimal (D), string (S), []byte (x), Timestamp (T),
-// Table (F), Array (A) and nil (V): the letters as RabbitMQ uses them.
+// Table (F), Array (A) and nil (V): the letters as RabbitMQ uses them. L is
+// read as l. An int, as an untyped constant is, is written as l.
 type Table []Field
 
 // Field is one named value of a table.
@@ -29,8 +30,8 @@ type Decimal struct {
 // Timestamp is in seconds since 1970.
 type Timestamp uint64
 
-// maxNesting bounds tables inside tables, so that hostile input cannot
-// exhaust the stack.
+// maxNesting bounds tables and arrays inside tables, so that hostile input
+// cannot exhaust the stack. RabbitMQ has no such bound.
 const maxNesting = 128
 
 // Get gives the first field of that name.
@@ -60,6 +61,8 @@ func Int(v any) (n int64, ok bool) {
 		return int64(v), true
 	case int64:
 		return v, true
+	case int:
+		return int64(v), true
 	}
 	return 0, false
 }
@@ -93,6 +96,8 @@ func appendValue(dst []byte, v any) []byte {
 	case uint32:
 		return appendLong(append(dst, 'i'), v)
 	case int64:
+		return appendLonglong(append(dst, 'l'), uint64(v))
+	case int:
 		return appendLonglong(append(dst, 'l'), uint64(v))
 	case float32:
 		return appendLong(append(dst, 'f'), math.Float32bits(v))
@@ -150,7 +155,7 @@ func parseFields(b []byte, depth int) (Table, error) {
 	d := decoder{b: b}
 	var t Table
 	for len(d.b) > 0 {
-		name := d.shortstr()
+		name := string(d.shortstrView())
 		v := parseValue(&d, depth)
 		if d.err != nil {
 			return nil, ErrBadTable
@@ -180,7 +185,7 @@ func parseValue(d *decoder, depth int) any {
 		return int32(d.long())
 	case 'i':
 		return d.long()
-	case 'l':
+	case 'l', 'L':
 		return int64(d.longlong())
 	case 'f':
 		return math.Float32frombits(d.long())
@@ -246,6 +251,47 @@ func ScanTable(b []byte, visit func(name []byte, typ byte, value []byte) bool) e
 	return nil
 }
 
+// validFields says whether a table given without its length decodes, without
+// decoding it.
+func validFields(b []byte, depth int) bool {
+	d := decoder{b: b}
+	for len(d.b) > 0 {
+		d.shortstrView()
+		if !validValue(&d, depth) {
+			return false
+		}
+	}
+	return true
+}
+
+func validArray(b []byte, depth int) bool {
+	d := decoder{b: b}
+	for len(d.b) > 0 {
+		if !validValue(&d, depth) {
+			return false
+		}
+	}
+	return true
+}
+
+// validValue takes one value, letter included, off the front of d.
+func validValue(d *decoder, depth int) bool {
+	if depth > maxNesting {
+		return false
+	}
+	typ := d.octet()
+	value := d.take(valueLen(d, typ))
+	switch {
+	case d.err != nil:
+		return false
+	case typ == 'F':
+		return validFields(value[4:], depth+1)
+	case typ == 'A':
+		return validArray(value[4:], depth+1)
+	}
+	return true
+}
+
 // valueLen is the length of the value at the front of d, or -1.
 func valueLen(d *decoder, typ byte) int {
 	switch typ {
@@ -257,7 +303,7 @@ func valueLen(d *decoder, typ byte) int {
 		return 4
 	case 'D':
 		return 5
-	case 'l', 'd', 'T':
+	case 'l', 'L', 'd', 'T':
 		return 8
 	case 'V':
 		return 0

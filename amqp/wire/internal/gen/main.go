@@ -56,7 +56,7 @@ var accessClass = class{Name: "access", Index: 30, Methods: []method{
 	{Name: "request", Index: 10, Fields: []field{
 		{Name: "realm", Type: "shortstr"}, {Name: "exclusive", Type: "bit"}, {Name: "passive", Type: "bit"},
 		{Name: "active", Type: "bit"}, {Name: "write", Type: "bit"}, {Name: "read", Type: "bit"}}},
-	{Name: "request-ok", Index: 11, Fields: []field{{Name: "reserved-1", Type: "short", Reserved: "1"}}},
+	{Name: "request-ok", Index: 11, Fields: []field{{Name: "ticket", Type: "short"}}},
 }}
 
 func main() {

@@ -1,0 +1,102 @@
+package amqp
+
+import (
+	"github.com/leveretmq/leveret/amqp/wire"
+	"github.com/leveretmq/leveret/queue"
+)
+
+// settle is a run of deliveries of one consumer to be settled alike.
+type settle struct {
+	k        *consumer
+	kind     queue.Kind
+	from, to uint64 // delivery ids
+}
+
+// settle handles basic.ack, nack and reject: it takes the deliveries out of the
+// unacked ring and notes them; the queues hear of it at the end of the read. In
+// a transaction they are only marked.
+func (ch *channel) settle(tag uint64, multiple bool, kind queue.Kind) error {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	from, to, ok := ch.unacked.span(tag, multiple)
+	if !ok {
+		return wire.Errorf(wire.PreconditionFailed, "unknown delivery tag %d", tag)
+	}
+	for i := from; i <= to; i++ {
+		e := ch.unacked.at(i)
+		if e.state != open {
+			continue
+		}
+		k := ch.holders.at(e.slot)
+		if ch.mode == txMode {
+			ch.pending = note(ch.pending, k, kind, e.id)
+			e.state = inTx
+			continue
+		}
+		ch.settles = note(ch.settles, k, kind, e.id)
+		ch.unacked.drop(e)
+		ch.letGo(k)
+	}
+	ch.unacked.trim()
+	ch.touch()
+	return nil
+}
+
+// note adds a delivery id to the runs.
+func note(list []settle, k *consumer, kind queue.Kind, id uint64) []settle {
+	if n := len(list) - 1; n >= 0 {
+		if s := &list[n]; s.k == k && s.kind == kind && s.to+1 == id {
+			s.to = id
+			return list
+		}
+	}
+	return append(list, settle{k, kind, id, id})
+}
+
+// letGo counts a delivery of k that is no longer held. Called with mu.
+func (ch *channel) letGo(k *consumer) {
+	k.held--
+	if !k.getter {
+		ch.credit.used.Add(-1)
+	}
+	if k.held == 0 && k.ended {
+		ch.holders.remove(k)
+	}
+}
+
+// gatherSettles adds what the channel settled to the batch.
+func (ch *channel) gatherSettles(b *queue.Batch) {
+	addSettles(b, ch.settles)
+	clear(ch.settles)
+	ch.settles = ch.settles[:0]
+}
+
+func addSettles(b *queue.Batch, list []settle) {
+	for _, s := range list {
+		switch s.kind {
+		case queue.Settle:
+			b.Settle(s.k.qc, s.from, s.to)
+		case queue.Discard:
+			b.Discard(s.k.qc, s.from, s.to)
+		default:
+			b.Requeue(s.k.qc, s.from, s.to)
+		}
+	}
+}
+
+// recover handles basic.recover: everything not acknowledged goes back. ok is
+// the answer, nil for recover-async.
+func (ch *channel) recover(requeue bool, ok wire.Method) error {
+	if !requeue {
+		return wire.Errorf(wire.NotImplemented, "requeue=false")
+	}
+	mode := ch.mode
+	ch.mode = plainMode // recover is no part of a transaction
+	err := ch.settle(0, true, queue.Requeue)
+	ch.mode = mode
+	ch.flush()
+	if ok != nil {
+		ch.send(ok)
+	}
+	return err
+}

@@ -1,0 +1,57 @@
+package amqp
+
+import "github.com/leveretmq/leveret/amqp/wire"
+
+// confirming is a channel's part in publisher confirms.
+type confirming struct {
+	emit  func(tag uint64, multiple, ack bool) // ch.emitConfirm, made once
+	dirty bool                                 // in outbound.dirty; guarded by outbound.mu
+}
+
+// confirmSelect handles confirm.select.
+func (ch *channel) confirmSelect(m *wire.ConfirmSelect) error {
+	if ch.mode == txMode {
+		return wire.Errorf(wire.PreconditionFailed, "cannot switch from tx to confirm mode")
+	}
+	if ch.mode == plainMode {
+		ch.mode = confirmMode
+		ch.confirms.emit = ch.emitConfirm
+		ch.publisher.SelectConfirms(ch.confirmable)
+	}
+	if !m.Nowait {
+		ch.send(&wire.ConfirmSelectOk{})
+	}
+	return nil
+}
+
+// confirmable says that there are publishes to confirm. The writer forms the
+// acks when it next takes the buffer, so that a client that reads slowly gets
+// few acks for many publishes.
+func (ch *channel) confirmable() {
+	o := ch.conn.out
+	o.mu.Lock()
+	if !ch.confirms.dirty && !ch.muted && !o.dead {
+		ch.confirms.dirty = true
+		o.dirty = append(o.dirty, ch)
+	}
+	o.unlock()
+}
+
+// confirm adds the acks that are due. Called with outbound.mu: a return for one
+// of these publishes was added before.
+func (ch *channel) confirm(o *outbound) {
+	ch.confirms.dirty = false
+	if !ch.muted && !o.dead {
+		ch.publisher.Confirms().Take(ch.confirms.emit)
+	}
+}
+
+// emitConfirm is called with outbound.mu.
+func (ch *channel) emitConfirm(tag uint64, multiple, ack bool) {
+	s := ch.conn.out.segment()
+	if ack {
+		s.grown(wire.AppendAck(s.b, ch.id, tag, multiple))
+	} else {
+		s.grown(wire.AppendNack(s.b, ch.id, tag, multiple))
+	}
+}

@@ -1,0 +1,307 @@
+package amqp
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"runtime"
+	"time"
+
+	"github.com/leveretmq/leveret/amqp/wire"
+	"github.com/leveretmq/leveret/broker"
+	"github.com/leveretmq/leveret/queue"
+)
+
+// connState is how far a connection is.
+type connState uint8
+
+const (
+	handshaking connState = iota
+	running
+	closing // connection.close is sent; only close-ok counts
+	leaving // close-ok is sent: the client closes the socket
+)
+
+var (
+	errDropped = errors.New("amqp: the client broke the protocol")
+	errEnded   = errors.New("amqp: connection ended")
+	errTimeout = errors.New("amqp: the client did not answer in time")
+	errSilent  = errors.New("amqp: missed heartbeats from client")
+)
+
+// conn is one connection. All of it belongs to the reader goroutine, except in,
+// out and forced, which lock for themselves.
+type conn struct {
+	srv  *Server
+	nc   net.Conn
+	in   *socket
+	r    *wire.Reader
+	out  *outbound
+	log  *slog.Logger
+	peer peer
+
+	state    connState
+	deadline time.Time // when patience ends: handshake, close-ok; zero: never
+	beat     heartbeat
+	session  *broker.Session
+	channels channels
+	touched  []*channel // with something to do at the end of the read
+	waiting  []*channel // parked, or with answers to come
+	full     *channel   // its backlog is
+	crowded  bool       // more waits for the socket than the client should have asked for
+	batch    *queue.Batch
+	told     bool // connection.blocked was sent
+	readSum  int  // frames' octets since the others had a turn
+
+	forced forced
+}
+
+func newConn(s *Server, nc net.Conn) *conn {
+	c := &conn{srv: s, nc: nc, in: newSocket(nc), batch: queue.NewBatch()}
+	c.out = newOutbound(nc, &s.segments)
+	c.in.attend = c.attend
+	c.r = wire.NewReader(c.in)
+	c.peer = newPeer(nc)
+	c.log = s.opt.Logger.With("conn", c.peer.name)
+	return c
+}
+
+// serve is the reader goroutine.
+func (c *conn) serve() {
+	defer c.srv.remove(c)
+	c.log.Info("accepting AMQP connection")
+	err := c.handshake()
+	for err == nil {
+		err = c.readFrame()
+		if errors.Is(err, errIdle) {
+			err = nil
+		}
+	}
+	c.end(err)
+}
+
+// fairShare is how much a reader takes before others get a turn: a socket that
+// always has something never parks, and the runtime preempts only at 10 ms.
+const fairShare = 128 << 10
+
+// readFrame reads and handles one frame. An error ends the connection.
+func (c *conn) readFrame() error {
+	if c.full != nil {
+		if err := c.waitForRoom(); err != nil {
+			return err
+		}
+	}
+	if c.crowded || !c.r.Buffered() {
+		c.crowded = false
+		if err := c.endRead(); err != nil {
+			return err
+		}
+	}
+	c.in.boundary = true
+	h, err := c.r.Head()
+	c.in.boundary = false
+	var broken *wire.Error
+	if errors.As(err, &broken) { // where the next frame begins is not known
+		c.fail(nil, 0, 0, broken)
+		return c.drain(c.srv.opt.CloseTimeout)
+	}
+	if err != nil {
+		return err
+	}
+	c.readSum += int(h.Size)
+	err = c.frame(h)
+	if errors.As(err, &broken) {
+		c.fail(nil, 0, 0, broken)
+		return nil
+	}
+	return err
+}
+
+// frame takes the payload of the frame and gives it to its channel. A
+// *wire.Error is about the frame's end octet.
+func (c *conn) frame(h wire.Head) error {
+	if h.Channel != 0 && h.Type == wire.FrameBody {
+		if ch := c.channels.find(h.Channel); ch != nil && ch.asm.direct(h.Size) {
+			return ch.readBody(h.Size)
+		}
+	}
+	payload, err := c.r.Payload()
+	if err != nil {
+		return err
+	}
+	return c.handle(h, payload)
+}
+
+// handle gives a whole frame to whom it belongs.
+func (c *conn) handle(h wire.Head, payload []byte) error {
+	if c.state != running {
+		return c.frameAtEnd(h, payload)
+	}
+	switch {
+	case h.Type == wire.FrameHeartbeat && h.Channel == 0:
+	case h.Type == wire.FrameHeartbeat:
+		c.fail(nil, 0, 0, errMisplaced(h.Type))
+	case h.Type < wire.FrameMethod || h.Type > wire.FrameBody:
+		c.fail(nil, 0, 0, wire.UnknownFrame(h.Type, payload))
+	case h.Channel == 0:
+		return c.control(h, payload)
+	default:
+		ch := c.channels.find(h.Channel)
+		if ch == nil {
+			return c.open(h, payload)
+		}
+		return ch.frame(h.Type, payload)
+	}
+	return nil
+}
+
+func errMisplaced(kind uint8) error {
+	return wire.Errorf(wire.UnexpectedFrame, "type %d, all octets = <<>>", kind)
+}
+
+// control handles a frame on channel 0.
+func (c *conn) control(h wire.Head, payload []byte) error {
+	if h.Type != wire.FrameMethod {
+		c.fail(nil, 0, 0, errMisplaced(h.Type))
+		return nil
+	}
+	m, err := wire.ParseMethod(payload)
+	if err != nil {
+		return c.undecodable(nil, err)
+	}
+	class, method := m.ID()
+	switch m := m.(type) {
+	case *wire.ConnectionClose:
+		c.leave()
+	case *wire.ConnectionUpdateSecret:
+		if err := c.updateSecret(m); err != nil {
+			c.fail(nil, class, method, err)
+		}
+	default:
+		c.fail(nil, class, method, wire.Errorf(wire.ChannelError, "unexpected method in connection state running"))
+	}
+	return nil
+}
+
+// endRead does what was put off while frames came out of one read: publishes
+// are committed, then acks are settled, and channels that wait for an answer
+// are parked.
+func (c *conn) endRead() error {
+	if len(c.touched) > 0 {
+		c.flush()
+	}
+	c.parkWaiting()
+	if c.readSum >= fairShare {
+		c.readSum = 0
+		runtime.Gosched()
+	}
+	if c.out.pending() > hardLimit {
+		return c.stall()
+	}
+	return nil
+}
+
+// flush commits publishes first: who forwards messages publishes before he
+// acks, and a crash in between must not lose one.
+func (c *conn) flush() {
+	for _, ch := range c.touched {
+		ch.touched = false
+		ch.publisher.Flush()
+		ch.asm.keep()
+	}
+	for _, ch := range c.touched {
+		ch.gatherSettles(c.batch)
+	}
+	c.commitSettles()
+	for _, ch := range c.touched {
+		ch.feedStarved()
+	}
+	clear(c.touched)
+	c.touched = c.touched[:0]
+}
+
+func (c *conn) commitSettles() {
+	if !c.batch.Empty() {
+		c.batch.Commit(nil)
+	}
+}
+
+// stall waits, without reading, for a client that does not read.
+func (c *conn) stall() error {
+	for !c.out.wait(hardLimit/2, time.Second) {
+		if err := c.attendStalled(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attendStalled attends to interruptions while the reader waits for something
+// else than the socket.
+func (c *conn) attendStalled() error {
+	c.beat.rest()
+	return c.in.interrupted()
+}
+
+// attend runs on the reader when a read was interrupted: it does what others
+// left for the reader and what has come due.
+func (c *conn) attend() (next time.Time, err error) {
+	now := time.Now()
+	if err := c.forced.take(); err != nil {
+		if c.state == handshaking {
+			return next, errEnded
+		}
+		c.fail(nil, 0, 0, err)
+	}
+	if !c.deadline.IsZero() && !now.Before(c.deadline) {
+		return next, errTimeout
+	}
+	if c.state == running {
+		if err := c.revisit(); err != nil {
+			return next, err
+		}
+	}
+	if c.state <= running && c.beat.look(now, &c.in.heard, c.out) {
+		return next, errSilent
+	}
+	return earlier(c.deadline, c.beat.next), nil
+}
+
+// earlier returns the earlier of two times that may be zero, meaning never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// revisit goes on with the channels that waited.
+func (c *conn) revisit() error {
+	c.unblock()
+	list := c.waiting
+	c.waiting = nil
+	for _, ch := range list {
+		if err := ch.revisit(); err != nil {
+			return err
+		}
+	}
+	return c.endRead()
+}
+
+// end frees everything. err says why the connection ends.
+func (c *conn) end(err error) {
+	c.releaseChannels()
+	if c.session != nil {
+		c.session.Close()
+	}
+	c.r.Close()
+	if c.state != running {
+		c.out.wait(0, c.srv.opt.CloseTimeout)
+	}
+	c.out.close()
+	if c.state == leaving || errors.Is(err, errEnded) {
+		c.log.Info("closing AMQP connection", "user", c.peer.user)
+	} else {
+		c.log.Warn("closing AMQP connection", "user", c.peer.user, "err", err)
+	}
+}

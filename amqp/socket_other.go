@@ -1,0 +1,7 @@
+//go:build !unix
+
+package amqp
+
+const canPeek = false
+
+func readable(uintptr) bool { return true }

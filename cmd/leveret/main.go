@@ -1,0 +1,27 @@
+// Command leveret is the broker and its tools.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leveretmq/leveret/broker"
+	"github.com/leveretmq/leveret/cmd/leveret/bench"
+)
+
+func main() {
+	root := &cobra.Command{
+		Use:           "leveret",
+		Short:         "A RabbitMQ-compatible work-queue message broker",
+		Version:       broker.Version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(serverCommand(), bench.Command())
+	if err := root.Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, "leveret:", err)
+		os.Exit(1)
+	}
+}

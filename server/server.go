@@ -1,0 +1,202 @@
+// Package server puts one node together: the log and metadata of package
+// persistence, the broker, and its AMQP listener. It is the Go API for
+// embedding a broker; any number of nodes may run in one process.
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/broker"
+	"github.com/leveretmq/leveret/persistence"
+)
+
+// Options says what node to start. The zero value is a broker in memory on a
+// free port of the loopback interface.
+type Options struct {
+	// DataDir holds everything durable; empty keeps it in memory.
+	DataDir string
+	// AMQP is the address to listen on, 127.0.0.1:0 by default.
+	AMQP string
+	// Compatibility is the RabbitMQ version whose answers are given: 3.10, 3.13
+	// or 4.3; empty is 3.13.
+	Compatibility string
+	// NodeName is shown to clients; leveret@<host> by default.
+	NodeName string
+	// Salvage starts on a damaged log, leaving out what cannot be read.
+	Salvage bool
+	Logger  *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.AMQP == "" {
+		o.AMQP = "127.0.0.1:0"
+	}
+	if o.NodeName == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "localhost"
+		}
+		o.NodeName = "leveret@" + host
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Server is a running node.
+type Server struct {
+	opt      Options
+	lock     io.Closer
+	meta     persistence.Meta
+	log      *persistence.Log
+	broker   *broker.Broker
+	amqp     *amqp.Server
+	listener net.Listener
+	wg       sync.WaitGroup
+	failed   chan error // the first error that ended the node
+	stop     sync.Once
+	stopErr  error
+}
+
+// Start starts a node; when it returns, AMQP is accepted. ctx bounds the start
+// only.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	s := &Server{opt: o.withDefaults(), failed: make(chan error, 1)}
+	err := s.open()
+	if err == nil {
+		err = s.listen(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.release(ctx))
+	}
+	return s, nil
+}
+
+// open opens what the node keeps, and the broker over it.
+func (s *Server) open() error {
+	var log *logAdapter
+	incarnation, err := s.openStore()
+	if err != nil {
+		return err
+	}
+	o := broker.Options{Meta: metaAdapter{s.meta}, Clock: wallClock{}, Rand: rand.Reader, Logger: s.opt.Logger,
+		Compatibility: s.opt.Compatibility, NodeName: s.opt.NodeName, OnError: s.fail}
+	if s.opt.DataDir != "" {
+		log = &logAdapter{}
+		o.Log = log
+	}
+	if s.broker, err = broker.Open(o); err != nil || log == nil {
+		return err
+	}
+	s.log, err = persistence.Open(persistence.Options{FS: persistence.OS(s.opt.DataDir), Owner: s.broker, Locked: true,
+		Incarnation: incarnation, Salvage: s.opt.Salvage, OnError: s.fail, Logger: s.opt.Logger})
+	if err != nil {
+		return fmt.Errorf("open message store in %s: %w", s.opt.DataDir, err)
+	}
+	log.Log = s.log
+	s.broker.Restored(s.log.Clean())
+	return nil
+}
+
+// openStore locks the data directory and opens the metadata.
+func (s *Server) openStore() (incarnation uint64, err error) {
+	dir := s.opt.DataDir
+	if dir == "" {
+		s.meta = persistence.NewMemoryMeta()
+		return 1, nil
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return 0, err
+	}
+	if s.lock, err = persistence.LockDir(dir); err != nil {
+		return 0, err
+	}
+	if s.meta, err = persistence.OpenMeta(filepath.Join(dir, "meta.db")); err != nil {
+		return 0, fmt.Errorf("open metadata in %s: %w", dir, err)
+	}
+	return nextIncarnation(s.meta)
+}
+
+func (s *Server) listen(ctx context.Context) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", s.opt.AMQP)
+	if err != nil {
+		return err
+	}
+	s.listener = l
+	s.amqp = amqp.New(amqp.Options{Broker: s.broker, Logger: s.opt.Logger})
+	s.wg.Go(func() { // ends when Shutdown closes the listener
+		if err := s.amqp.Serve(l); err != nil && !errors.Is(err, net.ErrClosed) {
+			s.fail(err)
+		}
+	})
+	return nil
+}
+
+// fail notes the error that ends the node; the first one counts.
+func (s *Server) fail(err error) {
+	select {
+	case s.failed <- err:
+		s.opt.Logger.Error("node cannot go on", "err", err)
+	default:
+	}
+}
+
+// Err gives the error that ended the node, when one has.
+func (s *Server) Err() <-chan error { return s.failed }
+
+// Addr is the address that AMQP is accepted on.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// URL is what a client on this machine connects to.
+func (s *Server) URL() string { return "amqp://guest:guest@" + s.Addr() + "/" }
+
+// Shutdown ends all connections with 320, keeps what has to be kept, and
+// returns when nothing of the node runs any more.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop.Do(func() { s.stopErr = s.release(ctx) })
+	return s.stopErr
+}
+
+// shutdownMax bounds the wait for clients to answer the close of their
+// connections (extension: stop and restart).
+const shutdownMax = 5 * time.Second
+
+// release ends whatever of the node was started, last first.
+func (s *Server) release(ctx context.Context) error {
+	var errs []error
+	if s.amqp != nil {
+		bounded, cancel := context.WithTimeout(ctx, shutdownMax)
+		errs = append(errs, s.amqp.Shutdown(bounded))
+		cancel()
+	}
+	if s.listener != nil {
+		_ = s.listener.Close() // Shutdown has closed it
+	}
+	s.wg.Wait()
+	if s.broker != nil && (s.log != nil || s.opt.DataDir == "") {
+		errs = append(errs, s.broker.Close(ctx))
+	}
+	if s.log != nil {
+		errs = append(errs, s.log.Close())
+	}
+	if s.meta != nil {
+		errs = append(errs, s.meta.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
