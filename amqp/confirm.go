@@ -4,8 +4,10 @@ import "github.com/leveretmq/leveret/amqp/wire"
 
 // confirming is a channel's part in publisher confirms.
 type confirming struct {
-	emit  func(tag uint64, multiple, ack bool) // ch.emitConfirm, made once
-	dirty bool                                 // in outbound.dirty; guarded by outbound.mu
+	emit func(tag uint64, multiple, ack bool) // ch.emitConfirm, made once
+	// Guarded by outbound.mu.
+	dirty bool   // in outbound.dirty
+	told  uint64 // the client knows of all publishes up to this one
 }
 
 // confirmSelect handles confirm.select.
@@ -46,8 +48,11 @@ func (ch *channel) confirm(o *outbound) {
 	}
 }
 
-// emitConfirm is called with outbound.mu.
+// emitConfirm is called with outbound.mu. RabbitMQ: one publish is confirmed
+// without multiple.
 func (ch *channel) emitConfirm(tag uint64, multiple, ack bool) {
+	multiple = multiple && tag != ch.confirms.told+1
+	ch.confirms.told = tag
 	s := ch.conn.out.segment()
 	if ack {
 		s.grown(wire.AppendAck(s.b, ch.id, tag, multiple))

@@ -15,8 +15,8 @@ func (ch *channel) dispatch(m wire.Method) error {
 		ch.closedByClient()
 	case *wire.ChannelFlow:
 		return ch.flow(m)
-	case *wire.AccessRequest:
-		ch.accessRequest()
+	case *wire.AccessRequest: // 0-9-1 no longer has it; RabbitMQ still answers
+		ch.send(&wire.AccessRequestOk{Ticket: 1})
 	case *wire.ConfirmSelect:
 		return ch.confirmSelect(m)
 	case *wire.TxSelect:
@@ -103,12 +103,4 @@ func (ch *channel) flow(m *wire.ChannelFlow) error {
 	}
 	ch.send(&wire.ChannelFlowOk{Active: true})
 	return nil
-}
-
-// accessRequest answers access.request, which 0-9-1 no longer has and old
-// clients still send, with ticket 1 as RabbitMQ does.
-func (ch *channel) accessRequest() {
-	s := ch.conn.out.lock()
-	s.grown(append(s.b, wire.FrameMethod, byte(ch.id>>8), byte(ch.id), 0, 0, 0, 6, 0, 30, 0, 11, 0, 1, wire.FrameEnd))
-	ch.conn.out.unlock()
 }

@@ -13,8 +13,18 @@ func (ch *channel) queueDeclare(m *wire.QueueDeclare) {
 	ch.settleAnswers()
 }
 
-func (ch *channel) queueBind(m *wire.QueueBind) (err error) {
-	if m.Queue, err = ch.queueName(m.Queue); err != nil {
+// bindingEnd resolves the shorthands of bind and unbind: without a queue name
+// and a key, the key is the name of the queue declared last.
+func (ch *channel) bindingEnd(queue, key *string) (err error) {
+	short := *queue == "" && *key == ""
+	if *queue, err = ch.queueName(*queue); short {
+		*key = *queue
+	}
+	return err
+}
+
+func (ch *channel) queueBind(m *wire.QueueBind) error {
+	if err := ch.bindingEnd(&m.Queue, &m.RoutingKey); err != nil {
 		return err
 	}
 	a := ch.answer(m, m.NoWait)
@@ -23,8 +33,8 @@ func (ch *channel) queueBind(m *wire.QueueBind) (err error) {
 	return nil
 }
 
-func (ch *channel) queueUnbind(m *wire.QueueUnbind) (err error) {
-	if m.Queue, err = ch.queueName(m.Queue); err != nil {
+func (ch *channel) queueUnbind(m *wire.QueueUnbind) error {
+	if err := ch.bindingEnd(&m.Queue, &m.RoutingKey); err != nil {
 		return err
 	}
 	a := ch.answer(m, false)

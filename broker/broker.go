@@ -163,15 +163,18 @@ func (b *Broker) Level() string { return b.level.name }
 
 // ServerProperties are connection.start's, without the capabilities.
 func (b *Broker) ServerProperties() wire.Table {
-	return wire.Table{
+	t := wire.Table{
 		{Name: "cluster_name", Value: b.opt.NodeName},
 		{Name: "copyright", Value: "Copyright (c) the Leveret authors."},
 		{Name: "information", Value: "Licensed under the Apache License 2.0."},
 		{Name: "platform", Value: "Leveret " + Version},
 		{Name: "product", Value: "RabbitMQ"},
 		{Name: "version", Value: b.level.reported},
-		{Name: "leveret_version", Value: Version},
 	}
+	if b.level.named {
+		t = append(t, wire.Field{Name: "leveret_version", Value: Version})
+	}
+	return t
 }
 
 // Version is Leveret's own.

@@ -11,6 +11,7 @@ type Confirms struct {
 	mu      sync.Mutex // guards what follows; nothing is called under it
 	runs    []confirmRun
 	last    uint64 // number of the last publish
+	acked   uint64 // number up to which Take has emitted
 	waiting bool   // the log will call Durable
 	closed  bool
 }
@@ -105,10 +106,12 @@ func (c *Confirms) Take(emit func(tag uint64, multiple, ack bool)) {
 		n++
 	}
 	c.runs = c.runs[:copy(c.runs, c.runs[n:])]
+	multiple := last > c.acked+1
+	c.acked = max(c.acked, last)
 	more := len(c.runs) > 0 && !c.waiting
 	c.mu.Unlock()
 	if last > 0 {
-		emit(last, true, true)
+		emit(last, multiple, true)
 	}
 	if more {
 		c.rewait()

@@ -165,7 +165,7 @@ func (d *death) apply(p *wire.Properties, route []byte) (keys []string) {
 // record puts this death at the front of x-death: the newest queue and reason
 // come first, and one that is there already counts up (RabbitMQ).
 func (d *death) record(p *wire.Properties, from string, keys []string) {
-	old, _ := p.Headers.Get("x-death")
+	old, again := p.Headers.Get("x-death")
 	list, _ := old.(wire.Array)
 	entry := d.entry(p, from, keys)
 	rest := make(wire.Array, 0, len(list)+1)
@@ -180,7 +180,7 @@ func (d *death) record(p *wire.Properties, from string, keys []string) {
 		rest = append(rest, v)
 	}
 	h := append(without(p.Headers, "x-death"), wire.Field{Name: "x-death", Value: append(wire.Array{entry}, rest...)})
-	if _, ok := h.Get("x-first-death-reason"); !ok {
+	if !again {
 		h = append(h, wire.Field{Name: "x-first-death-reason", Value: d.reason},
 			wire.Field{Name: "x-first-death-queue", Value: d.queue}, wire.Field{Name: "x-first-death-exchange", Value: from})
 	}

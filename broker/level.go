@@ -10,6 +10,9 @@ type level struct {
 	// unknownTypeHard: an unknown exchange type closes the connection with 503;
 	// later versions close the channel with 406.
 	unknownTypeHard bool
+	// named: server properties carry leveret_version beside RabbitMQ's own, of
+	// which 3.10 is an exact replay.
+	named bool
 }
 
 func levelOf(name string) (level, error) {
@@ -17,9 +20,9 @@ func levelOf(name string) (level, error) {
 	case "3.10":
 		return level{name: name, reported: "3.10.8", unknownTypeHard: true}, nil
 	case "", "3.13":
-		return level{name: "3.13", reported: "3.13.7"}, nil
+		return level{name: "3.13", reported: "3.13.7", named: true}, nil
 	case "4.3":
-		return level{name: name, reported: "4.3.0"}, nil
+		return level{name: name, reported: "4.3.0", named: true}, nil
 	}
 	return level{}, fmt.Errorf("compatibility %q: must be 3.10, 3.13 or 4.3", name)
 }

@@ -100,8 +100,9 @@ func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView,
 
 // place routes m into the batch, or returns it.
 func (p *Publisher) place(m queue.Message, pub wire.Publish, headers []byte, cc []string) {
-	if p.x.def.Name == "" && p.s.b.replies.deliver(pub.RoutingKey, m.Content) {
-		return
+	if p.x.def.Name == "" {
+		// Up to 4.1 RabbitMQ returns a mandatory reply although it has arrived.
+		p.s.b.replies.deliver(pub.RoutingKey, m.Content)
 	}
 	targets := p.targets(pub, headers, cc)
 	if len(targets) == 0 {

@@ -79,13 +79,16 @@ func (s *Session) DeclareQueue(m *wire.QueueDeclare, reply func(QueueInfo, error
 }
 
 func (s *Session) declareQueue(m *wire.QueueDeclare) (*queueRef, []meta.Change, error) {
+	if m.Passive {
+		q, err := s.find(m.Queue)
+		if err == nil {
+			q.Touch()
+		}
+		return q, nil, err
+	}
 	name, err := s.queueName(m.Queue)
 	if err != nil {
 		return nil, nil, err
-	}
-	if m.Passive {
-		q, err := s.find(name)
-		return q, nil, err
 	}
 	if err := s.may(Configure, "queue", name); err != nil {
 		return nil, nil, err
@@ -126,10 +129,14 @@ func (s *Session) redeclare(q *queueRef, m *wire.QueueDeclare) error {
 	if err := s.unlocked(q); err != nil {
 		return err
 	}
-	if m.Durable == q.def.Durable && m.AutoDelete == q.def.AutoDelete && m.Exclusive != q.def.Exclusive {
+	durable := m.Durable
+	if q.def.Exclusive { // RabbitMQ: durable means nothing there
+		durable = q.def.Durable
+	}
+	if durable == q.def.Durable && m.AutoDelete == q.def.AutoDelete && m.Exclusive != q.def.Exclusive {
 		return locked(q)
 	}
-	if err := q.Inequivalent(m.Durable, m.AutoDelete, m.Arguments); err != nil {
+	if err := q.Inequivalent(durable, m.AutoDelete, m.Arguments); err != nil {
 		return err
 	}
 	q.Touch()

@@ -33,13 +33,14 @@ func (s *Session) RegisterReplyTo(deliver func(queue.Content) bool) (name string
 // SetReplyTo tells the publisher its channel's name, empty for none.
 func (p *Publisher) SetReplyTo(name string) { p.replyTo = name }
 
-// deliver says whether key named a channel that took the message.
-func (r *replies) deliver(key []byte, c queue.Content) bool {
+// deliver hands the message to the channel that key names, if it names one.
+func (r *replies) deliver(key []byte, c queue.Content) {
 	if len(key) <= len(replyPrefix) || string(key[:len(replyPrefix)]) != replyPrefix {
-		return false
+		return
 	}
-	to, ok := r.m.Load(string(key))
-	return ok && to.(func(queue.Content) bool)(c)
+	if to, ok := r.m.Load(string(key)); ok {
+		to.(func(queue.Content) bool)(c) // false is a requester that has just left
+	}
 }
 
 // info answers a declare of the pseudo queue or of a channel's name.

@@ -78,7 +78,7 @@ func integerValue(typ byte, value []byte) headerValue {
 		n = int64(int32(binary.BigEndian.Uint32(value)))
 	case 'i':
 		n = int64(binary.BigEndian.Uint32(value))
-	case 'l':
+	case 'l', 'L':
 		n = int64(binary.BigEndian.Uint64(value))
 	case 'T':
 		if n = int64(binary.BigEndian.Uint64(value)); n < 0 {

@@ -84,8 +84,8 @@ func (l *Log) candidate() (s *segment, alive bool) {
 	if s.live == 0 {
 		return s, false
 	}
-	sealed, live, _ := l.segs.sizes()
-	if sealed > 2*live || l.space.isFull() && sealed > live+live/8 {
+	n := l.segs.sizes()
+	if n.sealed > 2*n.live || l.space.isFull() && n.waste > n.live/8+l.segs.active().size {
 		return s, true
 	}
 	return nil, false

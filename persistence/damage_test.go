@@ -98,8 +98,6 @@ func TestBitFlips(t *testing.T) {
 		f.write(b[:], int64(off))
 		got := survivors(t, m, Options{})
 		switch {
-		case off < 36 && off >= 12 && off < 16: // not used, but under the checksum
-			fallthrough
 		case off < 36, off >= headerSize && off < ends[n-2]:
 			if got != -1 {
 				t.Errorf("offset %d: opened with %d batches, want a refusal", off, got)

@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -70,7 +71,9 @@ func (f *files) release(s *segment) {
 // unpin hands a segment over from the committer to readers.
 func (f *files) unpin(s *segment) {
 	f.mu.Lock()
-	f.open = append(f.open, s)
+	if !slices.Contains(f.open, s) {
+		f.open = append(f.open, s)
+	}
 	f.shrinkLocked()
 	f.mu.Unlock()
 	f.release(s)

@@ -180,12 +180,12 @@ func (l *Log) Stats() Stats {
 	spare := l.files.spareBytes()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, live, files := l.segs.sizes()
+	n := l.segs.sizes()
 	if l.next != nil {
-		files += l.next.size
+		n.files += l.next.size
 	}
 	return Stats{
-		Segments: len(l.segs.all), Bytes: files + spare, Live: live,
+		Segments: len(l.segs.all), Bytes: n.files + spare, Live: n.live,
 		Backlog: l.backlog.Load(), Orphans: l.orphans.count(),
 		Syncs: l.count.syncs.Load(), Written: l.count.written.Load(),
 		Relocated: l.count.relocated.Load(), Salvaged: l.count.salvaged.Load(),

@@ -88,7 +88,8 @@ type recovery struct {
 	end uint64 // of the last batch seen
 	// broken: the chain of batches cannot be checked at the next segment.
 	broken  bool
-	scanned []*found // segments without a footer
+	scanned []*found // segments that need a footer
+	last    *found   // the segment before
 }
 
 func (r *recovery) run() error {

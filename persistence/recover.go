@@ -88,15 +88,12 @@ func (r *recovery) take(s *found) error {
 	if s.sealed {
 		l.files.unpin(s.segment)
 	}
-	if s.filled && !r.broken && s.first != r.end {
-		err := r.salvage(&CorruptionError{
-			File: segmentName(segmentOf(r.end)), Offset: int64(offsetOf(r.end)),
-			Reason: fmt.Sprintf("the log goes on in %s, but what stood between is gone", segmentName(s.number)),
-		})
-		if err != nil {
+	if s.filled && s.first != r.end && !r.broken && s.flags&trailerSalvaged == 0 {
+		if err := r.gap(s); err != nil {
 			return err
 		}
 	}
+	r.last = s
 	if s.filled {
 		r.end, r.broken = position(s.number, s.end), false
 	}
@@ -108,6 +105,24 @@ func (r *recovery) take(s *found) error {
 		return r.salvage(&CorruptionError{File: segmentName(s.number), Reason: err.Error()})
 	}
 	return nil
+}
+
+// gap is called at a segment that does not continue where the one before ends.
+func (r *recovery) gap(s *found) error {
+	err := r.salvage(&CorruptionError{
+		File: segmentName(segmentOf(r.end)), Offset: int64(offsetOf(r.end)),
+		Reason: fmt.Sprintf("the log goes on in %s, but what stood between is gone", segmentName(s.number)),
+	})
+	if err != nil || r.last == nil {
+		return err
+	}
+	r.last.flags |= trailerSalvaged // for the next start
+	if r.last.sealed {
+		r.last.sealed = false
+		r.scanned = append(r.scanned, r.last)
+		r.last.file, err = r.log.files.acquire(r.last.segment)
+	}
+	return err
 }
 
 // read fills in s from its file: from the footer when there is a sound one,
@@ -157,7 +172,7 @@ func (s *found) readFooter() (bool, error) {
 	if checksum(foot) != t.sum {
 		return false, nil
 	}
-	s.foot, s.first, s.end, s.flags = foot, t.prev, t.end, t.flags
+	s.foot, s.first, s.end, s.flags, s.count = foot, t.prev, t.end, t.flags, t.count
 	s.sealed, s.footer, s.filled = true, t.length+trailerSize, t.end > headerSize
 	return true, nil
 }

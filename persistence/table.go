@@ -31,15 +31,23 @@ func (t *table) drop() {
 	t.first++
 }
 
-// sizes sums up what the cleaner decides by: octets in use in sealed segments,
-// octets of records still needed in all segments, octets of all files.
-func (t *table) sizes() (sealed, live, files int64) {
+// sizes are what the cleaner decides by, in octets.
+type sizes struct {
+	sealed int64 // in use in sealed segments, with their headers and footers
+	waste  int64 // of that, records that are not needed any more
+	live   int64 // records still needed, in all segments
+	files  int64 // size of all files
+}
+
+func (t *table) sizes() (n sizes) {
 	for _, s := range t.all {
-		live += s.liveBytes()
-		files += s.size
+		live := s.liveBytes()
+		n.live += live
+		n.files += s.size
 		if s.sealed {
-			sealed += int64(s.end) + int64(s.footer)
+			n.sealed += int64(s.end) + int64(s.footer)
+			n.waste += int64(s.end) - headerSize - live
 		}
 	}
-	return sealed, live, files
+	return n
 }

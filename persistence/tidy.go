@@ -42,7 +42,7 @@ func (l *Log) sealScanned(s *found) error {
 	if err := s.file.Datasync(); err != nil {
 		return err
 	}
-	if err := s.segment.file.writeAt(b, s.end); err != nil {
+	if _, err := s.file.WriteAt(b, int64(s.end)); err != nil {
 		return err
 	}
 	if err := s.file.Truncate(size); err != nil {

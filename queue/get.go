@@ -41,6 +41,7 @@ func (q *Queue) get(w *work, g *get) {
 	if d.Redelivered {
 		q.counters.Redelivered++
 	}
+	q.apply(w, &Command{Kind: Tick}) // RabbitMQ: what has expired behind the message is not counted
 	g.done(d, q.state.ready, true)
 	q.apply(w, &Command{Kind: Sent, Holder: g.c.slot, To: 1, NoAck: g.noAck})
 }

@@ -255,6 +255,9 @@ func (p *player) getOne() {
 	if m != nil && noAck {
 		p.n.remove(m)
 	}
+	if m != nil {
+		p.n.expire() // what has expired behind the message goes with it
+	}
 	p.check(nil)
 }
 

@@ -120,20 +120,19 @@ func TestTableLengthMissing(t *testing.T) {
 
 // nest gives the fields of a table that holds tables (or arrays), depth deep.
 func nest(depth int, array bool) string {
-	v := ""
-	for range depth {
-		if array && v != "" {
-			v = "A" + string(withLength(v))
-		} else if array {
-			v = "A\x00\x00\x00\x00"
-		} else {
-			v = "\x00F" + string(withLength(v))
-		}
+	head := "\x00F"
+	if array {
+		head = "A"
+	}
+	var fields []byte
+	for left := depth - 1; left >= 0; left-- {
+		fields = append(fields, head...)
+		fields = binary.BigEndian.AppendUint32(fields, uint32(left*(len(head)+4)))
 	}
 	if array {
-		return "\x00" + v
+		return "\x00" + string(fields)
 	}
-	return v
+	return string(fields)
 }
 
 func TestTableNesting(t *testing.T) {
@@ -193,6 +192,17 @@ func TestTableLongNameIsCut(t *testing.T) {
 	got, _, err := ParseTable(AppendTable(nil, Table{{strings.Repeat("n", 300), true}}))
 	if err != nil || len(got) != 1 || len(got[0].Name) != 255 {
 		t.Errorf("table %v, error %v", got, err)
+	}
+}
+
+// An untyped constant is an int; it must not turn into a void on the wire.
+func TestTableIntIsInt64(t *testing.T) {
+	got, _, err := ParseTable(AppendTable(nil, Table{{"n", 5}}))
+	if err != nil || !reflect.DeepEqual(got, Table{{"n", int64(5)}}) {
+		t.Errorf("decoded %#v, error %v", got, err)
+	}
+	if n, ok := Int(5); n != 5 || !ok {
+		t.Errorf("Int(5) = %d, %t", n, ok)
 	}
 }
 

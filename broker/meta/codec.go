@@ -1,15 +1,35 @@
 package meta
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/leveretmq/leveret/amqp/wire"
 )
 
-// Keys begin with their kind, in the order in which they have to be loaded:
-// bindings come after what they bind.
+// What the store holds. A key is its kind and parts of u16 length each; a value
+// is the format octet and its fields (see coder), without anything behind:
+//
+//	kind          parts of the key                          fields of the value
+//	1 ids         -                                         first id not reserved
+//	2 vhost       name                                      name
+//	3 user        name                                      name, hash, algorithm, tags
+//	4 permission  user, vhost                               user, vhost, configure, write, read
+//	5 exchange    vhost, name                               id, vhost, name, kind, flags (durable,
+//	                                                        auto-delete, internal), arguments
+//	6 queue       vhost, name                               id, vhost, name, flags (durable,
+//	                                                        exclusive, auto-delete), arguments
+//	7 binding     vhost, source, "q" or "x", destination,   vhost, source, destination, key,
+//	              routing key, SHA-256 of the arguments     flags (to an exchange), arguments
+//	              sorted by name ("" when there are none)
+//
+// Kinds are in the order in which they have to be loaded: bindings come after
+// what they bind.
 const (
 	kindID byte = iota + 1
 	kindVHost
@@ -23,6 +43,14 @@ const (
 // format is the first octet of every value.
 const format = 1
 
+var (
+	errFormat = errors.New("value has an unknown format")
+	errValue  = errors.New("value is damaged")
+	errKey    = errors.New("value belongs to another key")
+	errVHost  = errors.New("its virtual host is not there")
+	errEnds   = errors.New("an end of the binding is not there")
+)
+
 // key is a kind and its parts, each after its u16 length, so that no character
 // of a name separates.
 func key(kind byte, parts ...string) []byte {
@@ -34,117 +62,257 @@ func key(kind byte, parts ...string) []byte {
 	return k
 }
 
-func bindingKey(b *Binding) []byte {
-	kind := "q"
+// stored is a definition that the metadata store keeps.
+type stored interface {
+	// key is where; it follows from what is kept.
+	key() []byte
+	// code writes or reads the fields, in an order that never changes.
+	code(c *coder)
+}
+
+func (v *VHost) key() []byte      { return key(kindVHost, v.Name) }
+func (u *User) key() []byte       { return key(kindUser, u.Name) }
+func (p *Permission) key() []byte { return key(kindPermission, p.User, p.VHost) }
+func (e *Exchange) key() []byte   { return key(kindExchange, e.VHost, e.Name) }
+func (q *Queue) key() []byte      { return key(kindQueue, q.VHost, q.Name) }
+
+// key has a hash of the arguments: they may be longer than a key of the store.
+func (b *Binding) key() []byte {
+	kind, args := "q", ""
 	if b.ToExchange {
 		kind = "x"
 	}
-	return key(kindBinding, b.VHost, b.Source, kind, b.Dest, b.Key, string(wire.AppendTable(nil, b.Arguments)))
-}
-
-// table is a field table in JSON: its octets, for only they keep every type.
-type table wire.Table
-
-// MarshalJSON writes the table's octets in base64.
-func (t table) MarshalJSON() ([]byte, error) {
-	return json.Marshal(wire.AppendTable(nil, wire.Table(t)))
-}
-
-// UnmarshalJSON reads them back.
-func (t *table) UnmarshalJSON(b []byte) error {
-	var raw []byte
-	if err := json.Unmarshal(b, &raw); err != nil {
-		return err
+	if len(b.Arguments) > 0 {
+		sum := sha256.Sum256(wire.AppendTable(nil, canonical(b.Arguments)))
+		args = string(sum[:])
 	}
-	parsed, rest, err := wire.ParseTable(raw)
-	if err != nil || len(rest) > 0 {
-		return wire.ErrBadTable
+	return key(kindBinding, b.VHost, b.Source, kind, b.Dest, b.Key, args)
+}
+
+// canonical has the fields in the order of their names: RabbitMQ sorts the
+// arguments of a binding before it compares.
+func canonical(t wire.Table) wire.Table {
+	t = slices.Clone(t)
+	slices.SortStableFunc(t, func(a, b wire.Field) int { return strings.Compare(a.Name, b.Name) })
+	return t
+}
+
+func (v *VHost) code(c *coder) { c.texts(&v.Name) }
+
+func (u *User) code(c *coder) {
+	c.texts(&u.Name, &u.PasswordHash, &u.Algorithm)
+	c.list(&u.Tags)
+}
+
+func (p *Permission) code(c *coder) {
+	c.texts(&p.User, &p.VHost, &p.Configure, &p.Write, &p.Read)
+}
+
+func (e *Exchange) code(c *coder) {
+	c.number(&e.ID)
+	c.texts(&e.VHost, &e.Name, &e.Kind)
+	c.flags(&e.Durable, &e.AutoDelete, &e.Internal)
+	c.table(&e.Arguments)
+}
+
+func (q *Queue) code(c *coder) {
+	c.number(&q.ID)
+	c.texts(&q.VHost, &q.Name)
+	c.flags(&q.Durable, &q.Exclusive, &q.AutoDelete)
+	c.table(&q.Arguments)
+}
+
+func (b *Binding) code(c *coder) {
+	c.texts(&b.VHost, &b.Source, &b.Dest, &b.Key)
+	c.flags(&b.ToExchange)
+	c.table(&b.Arguments)
+}
+
+// idLimit is the first id not yet reserved.
+type idLimit uint64
+
+func (l *idLimit) key() []byte   { return []byte{kindID} }
+func (l *idLimit) code(c *coder) { c.number((*uint64)(l)) }
+
+// coder writes values to b, or takes them off the front of b. Numbers and
+// lengths are varints; a text is any octets after their length; up to eight
+// flags are one octet from the lowest bit up; a table is as on the wire.
+type coder struct {
+	b       []byte
+	reading bool
+	bad     bool
+}
+
+func (c *coder) number(n *uint64) {
+	if !c.reading {
+		c.b = binary.AppendUvarint(c.b, *n)
+		return
 	}
-	*t = table(parsed)
-	return nil
-}
-
-// The stored twins of definitions that hold a table.
-type (
-	storedExchange struct {
-		*plainExchange
-		Arguments table
+	v, size := binary.Uvarint(c.b)
+	if size <= 0 {
+		c.bad, c.b = true, nil
+		return
 	}
-	plainExchange Exchange
-	storedQueue   struct {
-		*plainQueue
-		Arguments table
+	*n, c.b = v, c.b[size:]
+}
+
+func (c *coder) texts(texts ...*string) {
+	for _, t := range texts {
+		n := uint64(len(*t))
+		c.number(&n)
+		switch {
+		case !c.reading:
+			c.b = append(c.b, *t...)
+		case n > uint64(len(c.b)):
+			c.bad, c.b = true, nil
+		default:
+			*t, c.b = string(c.b[:n]), c.b[n:]
+		}
 	}
-	plainQueue    Queue
-	storedBinding struct {
-		*plainBinding
-		Arguments table
+}
+
+func (c *coder) list(texts *[]string) {
+	n := uint64(len(*texts))
+	c.number(&n)
+	if c.reading {
+		if n > uint64(len(c.b)) { // each takes an octet at least
+			c.bad, c.b = true, nil
+			return
+		}
+		*texts = make([]string, n)
 	}
-	plainBinding Binding
-)
-
-// MarshalJSON and UnmarshalJSON keep the types of the arguments.
-func (e *Exchange) MarshalJSON() ([]byte, error) {
-	return json.Marshal(storedExchange{(*plainExchange)(e), table(e.Arguments)})
+	for i := range *texts {
+		c.texts(&(*texts)[i])
+	}
 }
 
-// UnmarshalJSON is MarshalJSON's inverse.
-func (e *Exchange) UnmarshalJSON(b []byte) error {
-	s := storedExchange{plainExchange: (*plainExchange)(e)}
-	err := json.Unmarshal(b, &s)
-	e.Arguments = wire.Table(s.Arguments)
-	return err
+func (c *coder) flags(flags ...*bool) {
+	var octet byte
+	for i, f := range flags {
+		if *f {
+			octet |= 1 << i
+		}
+	}
+	if !c.reading {
+		c.b = append(c.b, octet)
+		return
+	}
+	if len(c.b) == 0 || c.b[0]>>len(flags) != 0 {
+		c.bad, c.b = true, nil
+		return
+	}
+	octet, c.b = c.b[0], c.b[1:]
+	for i, f := range flags {
+		*f = octet>>i&1 != 0
+	}
 }
 
-// MarshalJSON keeps the types of the arguments.
-func (q *Queue) MarshalJSON() ([]byte, error) {
-	return json.Marshal(storedQueue{(*plainQueue)(q), table(q.Arguments)})
-}
-
-// UnmarshalJSON is MarshalJSON's inverse.
-func (q *Queue) UnmarshalJSON(b []byte) error {
-	s := storedQueue{plainQueue: (*plainQueue)(q)}
-	err := json.Unmarshal(b, &s)
-	q.Arguments = wire.Table(s.Arguments)
-	return err
-}
-
-// MarshalJSON keeps the types of the arguments.
-func (b *Binding) MarshalJSON() ([]byte, error) {
-	return json.Marshal(storedBinding{(*plainBinding)(b), table(b.Arguments)})
-}
-
-// UnmarshalJSON is MarshalJSON's inverse.
-func (b *Binding) UnmarshalJSON(data []byte) error {
-	s := storedBinding{plainBinding: (*plainBinding)(b)}
-	err := json.Unmarshal(data, &s)
-	b.Arguments = wire.Table(s.Arguments)
-	return err
-}
-
-func put(k []byte, v any) []Change { return []Change{{k, encode(v)}} }
-
-// encode cannot fail: definitions hold strings, numbers and octets only.
-func encode(v any) []byte {
-	b, err := json.Marshal(v)
+func (c *coder) table(t *wire.Table) {
+	if !c.reading {
+		c.b = wire.AppendTable(c.b, *t)
+		return
+	}
+	parsed, rest, err := wire.ParseTable(c.b)
 	if err != nil {
-		panic(err)
+		c.bad, c.b = true, nil
+		return
 	}
-	return append([]byte{format}, b...)
+	*t, c.b = parsed, rest
 }
 
-func decode(b []byte, v any) error {
-	if len(b) == 0 || b[0] != format {
-		return fmt.Errorf("value has an unknown format")
-	}
-	return json.Unmarshal(b[1:], v)
+// put is the change that stores v.
+func put(v stored) []Change {
+	c := coder{b: []byte{format}}
+	v.code(&c)
+	return []Change{{v.key(), c.b}}
 }
 
-func load[T any](b []byte, take func(*T)) error {
+// load reads the value at k.
+func load(k, value []byte, v stored) error {
+	if len(value) == 0 || value[0] != format {
+		return errFormat
+	}
+	c := coder{b: value[1:], reading: true}
+	v.code(&c)
+	switch {
+	case c.bad || len(c.b) > 0:
+		return errValue
+	case !bytes.Equal(v.key(), k):
+		return errKey
+	}
+	return nil
+}
+
+// Load takes one stored key-value back in, at start.
+func (s *State) Load(k, value []byte) error {
+	if len(k) == 0 {
+		return fmt.Errorf("metadata: empty key")
+	}
+	if err := s.load(k, value); err != nil {
+		return fmt.Errorf("metadata: key %q: %w", k, err)
+	}
+	return nil
+}
+
+func (s *State) load(k, value []byte) error {
+	switch k[0] {
+	case kindID:
+		return take(k, value, func(l *idLimit) error { return s.seen(uint64(*l) - 1) })
+	case kindVHost:
+		return take(k, value, func(v *VHost) error { s.PutVHost(v); return nil })
+	case kindUser:
+		return take(k, value, func(u *User) error { s.PutUser(u); return nil })
+	case kindPermission:
+		return take(k, value, func(p *Permission) error { s.PutPermission(p); return s.needs(p.VHost) })
+	case kindExchange:
+		return take(k, value, func(e *Exchange) error {
+			s.PutExchange(e)
+			return errors.Join(s.seen(e.ID), s.needs(e.VHost))
+		})
+	case kindQueue:
+		return take(k, value, func(q *Queue) error {
+			s.PutQueue(q)
+			return errors.Join(s.seen(q.ID), s.needs(q.VHost))
+		})
+	case kindBinding:
+		return take(k, value, func(b *Binding) error {
+			if !s.durable(b) {
+				return errEnds
+			}
+			s.PutBinding(b)
+			return nil
+		})
+	}
+	return fmt.Errorf("unknown kind %d", k[0])
+}
+
+// seen keeps an id from being given again. Ids leave the top bit free.
+func (s *State) seen(id uint64) error {
+	if id >= 1<<63 {
+		return errValue
+	}
+	if id >= s.next {
+		s.next = id + 1
+	}
+	s.limit = max(s.limit, s.next)
+	return nil
+}
+
+func (s *State) needs(vhost string) error {
+	if s.VHosts[vhost] == nil {
+		return errVHost
+	}
+	return nil
+}
+
+// take loads a definition and hands it on, when it is whole.
+func take[T any, P interface {
+	*T
+	stored
+}](k, value []byte, use func(*T) error) error {
 	v := new(T)
-	if err := decode(b, v); err != nil {
+	if err := load(k, value, P(v)); err != nil {
 		return err
 	}
-	take(v)
-	return nil
+	return use(v)
 }

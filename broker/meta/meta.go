@@ -5,11 +5,7 @@
 // never changed once they are in it, a change puts a new one in their place.
 package meta
 
-import (
-	"fmt"
-
-	"github.com/leveretmq/leveret/amqp/wire"
-)
+import "github.com/leveretmq/leveret/amqp/wire"
 
 // Change is one key-value of the metadata store; a nil value deletes the key.
 type Change struct{ Key, Value []byte }
@@ -96,7 +92,7 @@ func (s *State) NextID() (uint64, []Change) {
 	var cs []Change
 	if s.next >= s.limit {
 		s.limit = s.next + idBlock
-		cs = append(cs, Change{[]byte{kindID}, encode(&s.limit)})
+		cs = put((*idLimit)(&s.limit))
 	}
 	s.next++
 	return s.next - 1, cs
@@ -105,19 +101,19 @@ func (s *State) NextID() (uint64, []Change) {
 // PutVHost adds or replaces v.
 func (s *State) PutVHost(v *VHost) []Change {
 	s.VHosts[v.Name] = v
-	return put(key(kindVHost, v.Name), v)
+	return put(v)
 }
 
 // PutUser adds or replaces u.
 func (s *State) PutUser(u *User) []Change {
 	s.Users[u.Name] = u
-	return put(key(kindUser, u.Name), u)
+	return put(u)
 }
 
 // PutPermission adds or replaces p.
 func (s *State) PutPermission(p *Permission) []Change {
 	s.Permissions[[2]string{p.User, p.VHost}] = p
-	return put(key(kindPermission, p.User, p.VHost), p)
+	return put(p)
 }
 
 // PutExchange adds e; only a durable one changes the store.
@@ -126,7 +122,7 @@ func (s *State) PutExchange(e *Exchange) []Change {
 	if !e.Durable {
 		return nil
 	}
-	return put(key(kindExchange, e.VHost, e.Name), e)
+	return put(e)
 }
 
 // PutQueue adds q; only one that outlives the node's run changes the store.
@@ -135,14 +131,14 @@ func (s *State) PutQueue(q *Queue) []Change {
 	if !q.stored() {
 		return nil
 	}
-	return put(key(kindQueue, q.VHost, q.Name), q)
+	return put(q)
 }
 
 func (q *Queue) stored() bool { return q.Durable && !q.Exclusive }
 
 // PutBinding adds b, false when it was there.
 func (s *State) PutBinding(b *Binding) ([]Change, bool) {
-	k := bindingKey(b)
+	k := b.key()
 	src, dst := b.ends()
 	if s.from[src][string(k)] != nil {
 		return nil, false
@@ -152,12 +148,12 @@ func (s *State) PutBinding(b *Binding) ([]Change, bool) {
 	if !s.durable(b) {
 		return nil, true
 	}
-	return put(k, b), true
+	return put(b), true
 }
 
 // DeleteBinding removes b, false when it was not there.
 func (s *State) DeleteBinding(b *Binding) ([]Change, bool) {
-	k := bindingKey(b)
+	k := b.key()
 	src, dst := b.ends()
 	if s.from[src][string(k)] == nil {
 		return nil, false
@@ -244,36 +240,4 @@ func remove(m map[node]bindings, at node, k string) {
 	if len(m[at]) == 0 {
 		delete(m, at)
 	}
-}
-
-// Load takes one stored key-value back in, at start.
-func (s *State) Load(k, v []byte) error {
-	if len(k) == 0 {
-		return fmt.Errorf("metadata: empty key")
-	}
-	var err error
-	switch k[0] {
-	case kindID:
-		if err = decode(v, &s.limit); err == nil {
-			s.next = s.limit
-		}
-	case kindVHost:
-		err = load(v, func(x *VHost) { s.PutVHost(x) })
-	case kindUser:
-		err = load(v, func(x *User) { s.PutUser(x) })
-	case kindPermission:
-		err = load(v, func(x *Permission) { s.PutPermission(x) })
-	case kindExchange:
-		err = load(v, func(x *Exchange) { s.PutExchange(x) })
-	case kindQueue:
-		err = load(v, func(x *Queue) { s.PutQueue(x) })
-	case kindBinding:
-		err = load(v, func(x *Binding) { s.PutBinding(x) })
-	default:
-		err = fmt.Errorf("unknown kind %d", k[0])
-	}
-	if err != nil {
-		return fmt.Errorf("metadata: key %q: %w", k, err)
-	}
-	return nil
 }

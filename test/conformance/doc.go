@@ -7,7 +7,7 @@
 // independent of package amqp/wire, so that a fault in one of them cannot hide
 // itself: what the broker encodes wrongly is decoded by other code here.
 //
-// The way of one scenario: suite.go loads it, play.go runs its steps, steps*.go
+// The way of one scenario: scenario.go loads it, play.go runs its steps, steps*.go
 // say what each step does, conn.go turns sockets into events, match.go compares
 // events with what the scenario wants.
 package conformance

@@ -5,11 +5,11 @@ import (
 	"testing"
 )
 
-// laterNames reads testdata/not-yet.txt: a line "[reason]" opens a list of
-// scenario names, one a line. It gives the reason for each name.
-func laterNames(t *testing.T) map[string]string {
+// laterNames reads a list like testdata/not-yet.txt: a line "[reason]" opens a
+// list of scenario names, one a line. It gives the reason for each name.
+func laterNames(t *testing.T, file string) map[string]string {
 	t.Helper()
-	b, err := testdata.ReadFile("testdata/not-yet.txt")
+	b, err := testdata.ReadFile("testdata/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,9 +22,9 @@ func laterNames(t *testing.T) map[string]string {
 		case line[0] == '[':
 			reason = strings.Trim(line, "[]")
 		case reason == "":
-			t.Fatalf("not-yet.txt: %q stands under no reason", line)
+			t.Fatalf("%s: %q stands under no reason", file, line)
 		case out[line] != "":
-			t.Fatalf("not-yet.txt: %q is listed twice", line)
+			t.Fatalf("%s: %q is listed twice", file, line)
 		default:
 			out[line] = reason
 		}
@@ -35,7 +35,7 @@ func laterNames(t *testing.T) map[string]string {
 // TestNotYet holds the list of scenarios that are left out to what exists: no
 // scenario is dropped in silence, none is listed that is gone.
 func TestNotYet(t *testing.T) {
-	later := laterNames(t)
+	later := laterNames(t, "not-yet.txt")
 	seen := map[string]bool{}
 	run := 0
 	for _, s := range mustLoad(t, "testdata") {
@@ -65,6 +65,13 @@ func TestNotYet(t *testing.T) {
 // the names they use on the broker.
 func TestOwnNames(t *testing.T) {
 	seen := map[string]bool{}
+	defer func() {
+		for name := range laterNames(t, "own-not-yet.txt") {
+			if !seen[name] {
+				t.Errorf("own-not-yet.txt: no scenario %q", name)
+			}
+		}
+	}()
 	for _, s := range mustLoad(t, "testdata/own") {
 		if !strings.HasPrefix(s.Name, "own-") || seen[s.Name] {
 			t.Errorf("%s: want a name of its own that begins with own-", s.Name)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leveretmq/leveret/amqp/wire"
@@ -36,8 +37,7 @@ type conn struct {
 	scan       *scanner
 	frameMax   uint32
 	channelMax uint16
-	// blocked is the reason of the last connection.blocked; owned by the reader.
-	blocked string
+	blocked    atomic.Bool // by connection.blocked
 
 	mu  sync.Mutex // one write of whole frames at a time
 	net net.Conn
@@ -170,12 +170,11 @@ func expect[T wire.Method](c *conn, ch uint16) (T, error) {
 		if err != nil {
 			return none, err
 		}
-		if answer, ok := m.(T); ok && f.channel == ch {
-			return answer, nil
+		answer, ok := m.(T)
+		if !ok || f.channel != ch {
+			return none, fmt.Errorf("the broker sent %s on channel %d, not %s on channel %d", m.Name(), f.channel, none.Name(), ch)
 		}
-		if _, async := m.(*wire.BasicDeliver); !async {
-			return none, fmt.Errorf("the broker answered %s", m.Name())
-		}
+		return answer, nil
 	}
 }
 
@@ -240,9 +239,9 @@ func (c *conn) housekeep(ch uint16, m wire.Method) error {
 	case *wire.ConnectionCloseOk:
 		return errEnded
 	case *wire.ConnectionBlocked:
-		c.blocked = m.Reason
+		c.blocked.Store(true)
 	case *wire.ConnectionUnblocked:
-		c.blocked = ""
+		c.blocked.Store(false)
 	case *wire.ChannelFlow:
 		return c.send(ch, &wire.ChannelFlowOk{Active: m.Active})
 	}

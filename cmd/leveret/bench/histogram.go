@@ -58,12 +58,17 @@ func (h *histogram) merge(other *histogram) {
 }
 
 // subtract takes away an earlier state of the same histogram, so that a window
-// of time remains. max stays that of the whole run.
+// of time remains; its max is then known to the width of a bucket.
 func (h *histogram) subtract(earlier *histogram) {
+	highest := 0
 	for i, n := range earlier.counts {
 		h.counts[i] -= n
+		if h.counts[i] > 0 {
+			highest = i
+		}
 	}
 	h.total -= earlier.total
+	h.max = min(h.max, upper(highest))
 }
 
 // percentile is the duration that a share p (0 to 1) of all do not exceed; 0

@@ -158,8 +158,8 @@ func (o *Options) validate() error {
 
 func (o *Options) checkRanges() error {
 	for _, r := range []struct {
-		flag         string
-		value        int
+		flag          string
+		value         int
 		least, atMost int
 	}{
 		{"--producers", o.Load.Producers, 0, maxProducers},

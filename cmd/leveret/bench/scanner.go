@@ -133,7 +133,10 @@ func (s *scanner) read() error {
 	if err2 := s.after(); err2 != nil {
 		return err2
 	}
-	if errors.Is(err, io.EOF) {
+	switch {
+	case n > 0:
+		return nil // an error comes again with the next read
+	case errors.Is(err, io.EOF):
 		return errDropped
 	}
 	return err
