@@ -64,9 +64,15 @@ func (ch *channel) letGo(k *consumer) {
 	}
 }
 
-// gatherSettles adds what the channel settled to the batch.
-func (ch *channel) gatherSettles(b *queue.Batch) {
-	addSettles(b, ch.settles)
+// gatherSettles adds what the channel settled to the connection's batch.
+func (ch *channel) gatherSettles() {
+	if len(ch.settles) == 0 {
+		return
+	}
+	if ch.conn.batch == nil {
+		ch.conn.batch = queue.NewBatch()
+	}
+	addSettles(ch.conn.batch, ch.settles)
 	clear(ch.settles)
 	ch.settles = ch.settles[:0]
 }

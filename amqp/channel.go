@@ -202,7 +202,7 @@ func (ch *channel) flush() {
 		return
 	}
 	ch.publisher.Flush()
-	ch.gatherSettles(ch.conn.batch)
+	ch.gatherSettles()
 	ch.conn.commitSettles()
 	ch.feedStarved()
 }

@@ -45,19 +45,19 @@ type conn struct {
 	beat     heartbeat
 	session  *broker.Session
 	channels channels
-	touched  []*channel // with something to do at the end of the read
-	waiting  []*channel // parked, or with answers to come
-	full     *channel   // its backlog is
-	crowded  bool       // more waits for the socket than the client should have asked for
-	batch    *queue.Batch
-	told     bool // connection.blocked was sent
-	readSum  int  // frames' octets since the others had a turn
+	touched  []*channel   // with something to do at the end of the read
+	waiting  []*channel   // parked, or with answers to come
+	full     *channel     // its backlog is
+	crowded  bool         // more waits for the socket than the client should have asked for
+	batch    *queue.Batch // of settlements; nil until the first
+	told     bool         // connection.blocked was sent
+	readSum  int          // frames' octets since the others had a turn
 
 	forced forced
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{srv: s, nc: nc, in: newSocket(nc), batch: queue.NewBatch()}
+	c := &conn{srv: s, nc: nc, in: newSocket(nc)}
 	c.out = newOutbound(nc, &s.segments)
 	c.in.attend = c.attend
 	c.r = wire.NewReader(c.in)
@@ -100,21 +100,36 @@ func (c *conn) readFrame() error {
 	c.in.boundary = true
 	h, err := c.r.Head()
 	c.in.boundary = false
-	var broken *wire.Error
-	if errors.As(err, &broken) { // where the next frame begins is not known
-		c.fail(nil, 0, 0, broken)
-		return c.drain(c.srv.opt.CloseTimeout)
-	}
 	if err != nil {
-		return err
+		return c.lost(err)
 	}
 	c.readSum += int(h.Size)
-	err = c.frame(h)
-	if errors.As(err, &broken) {
-		c.fail(nil, 0, 0, broken)
-		return nil
+	if err = c.frame(h); err != nil {
+		return c.torn(err)
 	}
-	return err
+	return nil
+}
+
+// lost handles an error before a frame: after one of the protocol it is not
+// known where the next frame begins.
+func (c *conn) lost(err error) error {
+	var broken *wire.Error
+	if !errors.As(err, &broken) {
+		return err
+	}
+	c.fail(nil, 0, 0, broken)
+	return c.drain(c.srv.opt.CloseTimeout)
+}
+
+// torn handles an error within a frame: after one of the protocol the next
+// frame follows.
+func (c *conn) torn(err error) error {
+	var broken *wire.Error
+	if !errors.As(err, &broken) {
+		return err
+	}
+	c.fail(nil, 0, 0, broken)
+	return nil
 }
 
 // frame takes the payload of the frame and gives it to its channel. A
@@ -210,7 +225,7 @@ func (c *conn) flush() {
 		ch.asm.keep()
 	}
 	for _, ch := range c.touched {
-		ch.gatherSettles(c.batch)
+		ch.gatherSettles()
 	}
 	c.commitSettles()
 	for _, ch := range c.touched {
@@ -221,8 +236,8 @@ func (c *conn) flush() {
 }
 
 func (c *conn) commitSettles() {
-	if !c.batch.Empty() {
-		c.batch.Commit(nil)
+	if c.batch != nil && !c.batch.Empty() {
+		c.batch.Commit(nil) // to the queues' own log
 	}
 }
 
@@ -295,9 +310,6 @@ func (c *conn) end(err error) {
 		c.session.Close()
 	}
 	c.r.Close()
-	if c.state != running {
-		c.out.wait(0, c.srv.opt.CloseTimeout)
-	}
 	c.out.close()
 	if c.state == leaving || errors.Is(err, errEnded) {
 		c.log.Info("closing AMQP connection", "user", c.peer.user)

@@ -149,7 +149,7 @@ func TestAnyOctetKeepsTheConnection(t *testing.T) {
 			}
 		}()
 		for range 60 {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			c.write([]byte{wire.FrameHeartbeat, 0, 0, 0, 0, 0, 0, wire.FrameEnd})
 		}
 	})

@@ -2,7 +2,6 @@ package amqp
 
 import (
 	"errors"
-	"io"
 	"net"
 	"os"
 	"sync"
@@ -36,6 +35,8 @@ type socket struct {
 	boundary bool // between two frames: may be interrupted by errIdle
 	cold     bool // wait without a buffer
 	coldAt   time.Time
+	reads    int // waits while cold, since
+	since    time.Time
 
 	woken chan struct{} // capacity 1; for a reader that waits but does not read
 
@@ -47,7 +48,7 @@ func newSocket(nc net.Conn) *socket {
 	s := &socket{nc: nc, woken: make(chan struct{}, 1)}
 	if sc, ok := nc.(syscall.Conn); ok && canPeek {
 		if raw, err := sc.SyscallConn(); err == nil {
-			s.raw, s.peek = raw, s.peekFD
+			s.raw, s.peek, s.cold = raw, s.peekFD, true
 		}
 	}
 	return s
@@ -58,8 +59,13 @@ func (s *socket) peekFD(fd uintptr) bool {
 	return s.peeked
 }
 
-// coldAfter is how long a connection is silent before its buffer is given up.
-const coldAfter = 200 * time.Millisecond
+// A connection is cold, and waits without a buffer at the price of two more
+// system calls, until warmReads reads come within coldAfter; after coldAfter of
+// silence it is cold again.
+const (
+	coldAfter = 200 * time.Millisecond
+	warmReads = 8
+)
 
 // wake makes the reader run attend soon. Anybody may call it.
 func (s *socket) wake() {
@@ -88,15 +94,12 @@ func (s *socket) Read(b []byte) (int, error) {
 			s.heard, s.active = true, true
 			return n, nil
 		}
-		switch {
-		case err == nil:
-			err = io.ErrNoProgress
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			if err = s.interrupted(); err == nil {
-				continue
-			}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = s.interrupted()
 		}
-		return 0, err
+		if err != nil {
+			return 0, err
+		}
 	}
 }
 
@@ -105,29 +108,35 @@ func (s *socket) Read(b []byte) (int, error) {
 func (s *socket) Wait() error {
 	for s.cold {
 		err := s.raw.Read(s.peek)
-		switch {
-		case err == nil:
-			s.cold = false
-			s.coldAt = time.Time{}
-			s.soon()
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			if err = s.interrupted(); err != nil {
-				return err
-			}
-		default:
+		if err == nil {
+			s.warm()
+			return nil
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = s.interrupted()
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// soon brings the deadline forward, so that a connection that was cold is
-// looked at again when it falls silent.
-func (s *socket) soon() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.pending {
-		s.nc.SetReadDeadline(time.Now().Add(coldAfter))
+// warm counts a read of a cold connection.
+func (s *socket) warm() {
+	if s.reads++; s.reads < warmReads {
+		return
+	}
+	now := time.Now()
+	s.cold = now.Sub(s.since) > coldAfter
+	s.reads, s.since = 0, now
+	if !s.cold {
+		s.coldAt = now.Add(coldAfter)
+		s.mu.Lock()
+		if !s.pending { // to be looked at when it falls silent
+			s.nc.SetReadDeadline(s.coldAt)
+		}
+		s.mu.Unlock()
 	}
 }
 
@@ -161,7 +170,7 @@ func (s *socket) cool(next *time.Time) (idle bool) {
 	now, active := time.Now(), s.active
 	s.active = false
 	switch {
-	case active || s.coldAt.IsZero():
+	case active:
 		s.coldAt = now.Add(coldAfter)
 	case s.boundary && !now.Before(s.coldAt):
 		s.cold = true

@@ -224,7 +224,7 @@ func (l *Log) releaseLocked(rs []release) {
 		}
 		s.live -= r.bytes
 		l.released += r.bytes
-		if s.live <= 0 && s.number == l.segs.first {
+		if s.live <= 0 && s.sealed && s.number == l.segs.first {
 			l.wakeCleaner()
 		}
 	}

@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -60,13 +61,26 @@ func (l *Log) reclaim() bool {
 		return false
 	}
 	if alive {
-		if err := l.evacuate(s); err != nil {
-			l.o.Logger.LogAttrs(context.Background(), slog.LevelError, "cannot copy the live records of a log segment",
-				slog.String("segment", segmentName(s.number)), slog.Any("err", err))
+		err := l.evacuate(s)
+		if errors.Is(err, ErrClosed) {
+			return false
+		}
+		if err != nil {
+			l.keep(s, err)
 			return false
 		}
 	}
 	return l.waitSynced() && l.free(s)
+}
+
+// keep leaves a segment alone that cannot be read, and with it those behind it:
+// space is lost until the next start, but no message.
+func (l *Log) keep(s *segment, err error) {
+	l.mu.Lock()
+	s.stuck = true
+	l.mu.Unlock()
+	l.o.Logger.LogAttrs(context.Background(), slog.LevelError, "cannot copy the live records of the oldest log segment; the log grows until the next start",
+		slog.String("segment", segmentName(s.number)), slog.Any("err", err))
 }
 
 // candidate returns the oldest segment when it is to be reclaimed, and whether
@@ -78,7 +92,7 @@ func (l *Log) candidate() (s *segment, alive bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s = l.segs.all[0]
-	if !s.sealed || l.dead {
+	if !s.sealed || s.stuck || l.dead {
 		return nil, false
 	}
 	if s.live == 0 {
@@ -151,15 +165,11 @@ func (l *Log) evacuate(s *segment) error {
 	}
 	defer l.files.release(s)
 	e := evacuation{log: l, s: s, file: file}
-	f := found{segment: &segment{number: s.number, salt: s.salt, size: s.size}, file: file}
-	ok, err := f.readFooter()
+	foot, err := footerOf(s, file)
 	if err != nil {
 		return err
 	}
-	if !ok {
-		return &CorruptionError{File: segmentName(s.number), Offset: s.size, Reason: "the footer is damaged"}
-	}
-	r := newFooterReader(f.foot)
+	r := newFooterReader(foot)
 	for n := 1; ; n++ {
 		var h head
 		off, more, err := r.read(&h)
@@ -173,6 +183,24 @@ func (l *Log) evacuate(s *segment) error {
 			return err
 		}
 	}
+}
+
+// footerOf reads the footer of a sealed segment, or makes it again from the
+// records.
+func footerOf(s *segment, file File) ([]byte, error) {
+	f := found{segment: &segment{number: s.number, salt: s.salt, size: s.size}, file: file}
+	ok, err := f.readFooter()
+	if err != nil || ok {
+		return f.foot, err
+	}
+	sc := scan{window: window{file: file, size: s.size}, number: s.number, salt: s.salt}
+	if err := sc.run(); err != nil {
+		return nil, err
+	}
+	if sc.end != s.end {
+		return nil, &CorruptionError{File: segmentName(s.number), Offset: int64(sc.end), Reason: "footer and records are damaged"}
+	}
+	return sc.foot.buf, nil
 }
 
 // emptied tells whether nothing is alive in the segment any more. (What is

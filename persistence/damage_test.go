@@ -14,13 +14,32 @@ func still(m *Memory) *Memory {
 	defer m.mu.Unlock()
 	out := NewMemory()
 	for name, f := range m.names {
+		f.mu.RLock()
 		c := &memFile{saved: map[int64][]byte{}, size: f.size, synced: f.size}
 		for _, b := range f.blocks {
 			c.blocks = append(c.blocks, append([]byte(nil), b...))
 		}
+		f.mu.RUnlock()
 		out.names[name], out.stable[name] = c, c
 	}
 	return out
+}
+
+// flip changes one bit of a file.
+func flip(t testing.TB, fs FS, name string, off int64) {
+	t.Helper()
+	f, err := fs.OpenFile(name, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b [1]byte
+	if _, err := f.ReadAt(b[:], off); err != nil {
+		t.Fatal(err)
+	}
+	b[0] ^= 1 << (off % 8)
+	if _, err := f.WriteAt(b[:], off); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // segmentsOf returns the names of the segments, oldest first.
@@ -91,11 +110,7 @@ func TestBitFlips(t *testing.T) {
 			off = headerSize
 		}
 		m := still(fs)
-		f := m.names[name]
-		var b [1]byte
-		f.read(b[:], int64(off))
-		b[0] ^= 1 << (off % 8)
-		f.write(b[:], int64(off))
+		flip(t, m, name, int64(off))
 		got := survivors(t, m, Options{})
 		switch {
 		case off < 36, off >= headerSize && off < ends[n-2]:
@@ -204,10 +219,10 @@ func manySegments(t testing.TB) (*Memory, *owner) {
 	for i := uint64(1); i <= 600; i++ {
 		w.publish([]uint64{1, i}, 0, "", 100)
 		if i%50 == 0 {
-			await(t, l, l.end)
+			await(t, l, everything)
 		}
 	}
-	await(t, l, l.end)
+	await(t, l, everything)
 	fs = still(fs)
 	l.Close()
 	return fs, w
@@ -219,12 +234,6 @@ func TestDamagedSegments(t *testing.T) {
 	if len(names) < 5 {
 		t.Fatalf("only %d segments", len(names))
 	}
-	flip := func(f *memFile, off int64) {
-		var b [1]byte
-		f.read(b[:], off)
-		b[0] ^= 4
-		f.write(b[:], off)
-	}
 	tests := []struct {
 		name   string
 		damage func(m *Memory)
@@ -232,7 +241,7 @@ func TestDamagedSegments(t *testing.T) {
 		least  int    // messages that Salvage must bring back
 	}{
 		{"sealed segment missing", func(m *Memory) { delete(m.names, names[2]) }, "missing", 450},
-		{"header of a sealed segment", func(m *Memory) { flip(m.names[names[1]], 3) }, "header", 450},
+		{"header of a sealed segment", func(m *Memory) { flip(t, m, names[1], 3) }, "header", 450},
 		{"version of a segment", func(m *Memory) {
 			b := newHeader(2, 9)
 			b[8] = 2
@@ -241,11 +250,11 @@ func TestDamagedSegments(t *testing.T) {
 			m.names[names[1]].write(b, 0)
 		}, "version 2", 450},
 		{"segment under another's name", func(m *Memory) { m.names[names[2]] = m.names[names[1]] }, "number", 450},
-		{"trailer of a sealed segment", func(m *Memory) { flip(m.names[names[1]], m.names[names[1]].size-5) }, "", 600},
-		{"footer of a sealed segment", func(m *Memory) { flip(m.names[names[1]], m.names[names[1]].size-trailerSize-3) }, "", 600},
+		{"trailer of a sealed segment", func(m *Memory) { flip(t, m, names[1], m.names[names[1]].size-5) }, "", 600},
+		{"footer of a sealed segment", func(m *Memory) { flip(t, m, names[1], m.names[names[1]].size-trailerSize-3) }, "", 600},
 		{"footer and a record", func(m *Memory) {
-			flip(m.names[names[1]], m.names[names[1]].size-5)
-			flip(m.names[names[1]], headerSize+200)
+			flip(t, m, names[1], m.names[names[1]].size-5)
+			flip(t, m, names[1], headerSize+200)
 		}, "damaged", 450},
 		{"footer and the last records", func(m *Memory) {
 			f := m.names[names[1]]
@@ -306,12 +315,12 @@ func checkSalvage(t *testing.T, m *Memory, least int, damaged bool) {
 func TestRecycledSegment(t *testing.T) {
 	fs := NewMemory()
 	l, w := open(t, Options{FS: fs, SegmentSize: 16 << 10})
-	for i := uint64(1); l.segs.first < 3; i++ {
+	for i := uint64(1); oldest(l) < 3; i++ {
 		w.publish([]uint64{1, i}, 0, "", 100)
 		w.settle(1, i, i)
 		await(t, l, w.publish([]uint64{1, 1 << 40}, 0, "", 10))
 		w.settle(1, 1<<40, 1<<40)
-		await(t, l, l.end)
+		await(t, l, everything)
 	}
 	await(t, l, w.publish([]uint64{2, 1}, 0, "", 100))
 	m := still(fs)

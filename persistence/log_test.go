@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -219,40 +220,42 @@ func TestNotify(t *testing.T) {
 }
 
 func TestWaitForBacklog(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fs := NewMemory()
-		l, w := open(t, Options{FS: fs})
-		defer l.Close()
-		gate := make(chan struct{})
-		fs.SetFault(func(_ int, op, _ string) error {
-			if op == "sync" {
-				<-gate
-			}
-			return nil
-		})
-		n := 0
-		returned := make(chan error, 1)
-		for ; n < 100; n++ {
-			go func() { returned <- l.Wait(1<<20, nil) }()
-			synctest.Wait()
-			if len(returned) == 0 {
-				break
-			}
-			<-returned
-			w.publish([]uint64{1, uint64(n)}, 0, "", 1<<20)
+	fs := NewMemory()
+	l, w := open(t, Options{FS: fs})
+	defer l.Close()
+	gate := make(chan struct{})
+	fs.SetFault(func(_ int, op, _ string) error {
+		if op == "sync" {
+			<-gate
 		}
-		if n < 6 || n > 8 {
-			t.Errorf("blocked after %d MiB, want 8 at most", n)
-		}
-		w.settle(1, 0, 0) // does not ask
-		close(gate)
-		if err := <-returned; err != nil {
-			t.Error(err)
-		}
-		if err := l.Wait(100<<20, nil); err != nil { // larger than the bound, alone
-			t.Error(err)
-		}
+		return nil
 	})
+	n := 0
+	for ; l.roomFor(1 << 20); n++ {
+		if err := l.Wait(1<<20, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.publish([]uint64{1, uint64(n)}, 0, "", 1<<20)
+	}
+	if n != 7 { // the eighth would be a few octets too many
+		t.Errorf("room for %d MiB, want 7", n)
+	}
+	stop := make(chan struct{})
+	close(stop)
+	if err := l.Wait(1<<20, stop); !errors.Is(err, ErrStopped) {
+		t.Errorf("a stopped Wait returned %v", err)
+	}
+	w.settle(1, 0, 0) // does not ask
+	returned := make(chan error, 1)
+	go func() { returned <- l.Wait(1<<20, nil) }()
+	close(gate)
+	if err := <-returned; err != nil {
+		t.Error(err)
+	}
+	await(t, l, everything)
+	if err := l.Wait(100<<20, nil); err != nil { // larger than the bound, but alone
+		t.Error(err)
+	}
 }
 
 func TestCached(t *testing.T) {
@@ -274,7 +277,7 @@ func TestCached(t *testing.T) {
 			w.publish([]uint64{1, i}, 0, "", 10_000)
 		}
 		synctest.Wait()
-		await(t, l, l.end)
+		await(t, l, everything)
 		synctest.Wait()
 		if n := count(); n < 50 || n > 110 {
 			t.Errorf("%d of 400 records of 10 kB are cached with 1 MiB", n)
@@ -289,7 +292,7 @@ func TestCached(t *testing.T) {
 		}
 		w.publish([]uint64{2, 1}, 0, "", 5<<20) // larger than the cache
 		w.publish([]uint64{2, 2}, 0, "", 10)
-		await(t, l, l.end)
+		await(t, l, everything)
 		w.check(t)
 	})
 }
@@ -301,10 +304,10 @@ func TestLargeRecords(t *testing.T) {
 	for i, size := range sizes {
 		w.publish([]uint64{1, uint64(i)}, 0, "", size)
 		if i%2 == 0 {
-			await(t, l, l.end)
+			await(t, l, everything)
 		}
 	}
-	await(t, l, l.end)
+	await(t, l, everything)
 	w.check(t)
 	l.Close()
 	l, w = open(t, Options{FS: fs, SegmentSize: 64 << 10})
@@ -333,7 +336,7 @@ func TestReadBatch(t *testing.T) {
 			w.publish([]uint64{1, i}, 0, strings.Repeat("a", int(i%3)*60), int(i%50)*20)
 		}
 	}
-	await(t, l, l.end)
+	await(t, l, everything)
 	var pos []uint64
 	var size []uint32
 	var want []pair
@@ -372,7 +375,7 @@ func TestKill(t *testing.T) {
 	for i := range uint64(100) {
 		w.publish([]uint64{1, i}, 0, "", 100)
 	}
-	await(t, l, l.end)
+	await(t, l, everything)
 	m := still(fs)
 	l.Close()
 	for range 2 {
@@ -415,7 +418,7 @@ func TestMark(t *testing.T) {
 		}, true, false},
 		{"mark damaged", func(m *Memory) { m.names[markName].write([]byte{0}, 9) }, false, false},
 		{"mark cut short", func(m *Memory) { m.names[markName].resize(10) }, false, false},
-		{"mark gone", func(m *Memory) { delete(m.names, markName) }, false, false},
+		{"mark gone", func(m *Memory) { delete(m.names, markName); delete(m.stable, markName) }, false, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -435,8 +438,9 @@ func TestMark(t *testing.T) {
 			if l.Clean() != tt.clean {
 				t.Errorf("Clean is %v", l.Clean())
 			}
-			if m.names[markName] != nil || m.stable[markName] != nil {
-				t.Error("the mark was not consumed")
+			keepNothing := rand.New(rand.NewPCG(1, 1))
+			if m.Crash(keepNothing).names[markName] != nil {
+				t.Error("the mark was not consumed durably")
 			}
 		})
 	}
@@ -468,7 +472,7 @@ func TestDrained(t *testing.T) {
 				w.publish([]uint64{i, k}, 0, "", 1000)
 			}
 			w.cut(KindTombstone, i, 100)
-			await(t, l, l.end)
+			await(t, l, everything)
 			synctest.Wait()
 			if s := l.Stats(); s.Segments > 2 || s.Live != 0 {
 				t.Errorf("%+v", s)
@@ -492,7 +496,7 @@ func TestFirstSegmentsAreSmall(t *testing.T) {
 		var sizes []int64
 		for i := range uint64(40) {
 			w.publish([]uint64{1, i}, 0, "", 1<<20-8000)
-			await(t, l, l.end)
+			await(t, l, everything)
 			synctest.Wait()
 		}
 		for _, s := range l.segs.all {

@@ -43,7 +43,7 @@ func NewMemory() *Memory {
 // numbered from 1; op is "create", "write", "sync", "truncate", "allocate", "rename",
 // "remove" or "syncdir". An error makes the call fail without effect. ErrPowerCut
 // turns the power off: the call may have had its effect, but nothing is synced
-// any more. f must not use the file system.
+// any more. f may block, and may be called concurrently.
 func (m *Memory) SetFault(f func(call int, op, name string) error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -57,24 +57,24 @@ func (m *Memory) Calls() int {
 	return m.calls
 }
 
-// check counts a call. skip: it must not have an effect.
+// check counts a call. skip: it must not have an effect. m.mu is not held.
 func (m *Memory) check(op, name string) (skip bool, err error) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.checkLocked(op, name)
-}
-
-func (m *Memory) checkLocked(op, name string) (skip bool, err error) {
 	if m.off {
+		m.mu.Unlock()
 		return true, ErrPowerCut
 	}
 	m.calls++
-	if m.fault == nil {
+	call, fault := m.calls, m.fault
+	m.mu.Unlock()
+	if fault == nil {
 		return false, nil
 	}
-	err = m.fault(m.calls, op, name)
+	err = fault(call, op, name)
 	if errors.Is(err, ErrPowerCut) {
+		m.mu.Lock()
 		m.off = true
+		m.mu.Unlock()
 		return op == "sync" || op == "syncdir", err
 	}
 	return err != nil, err
@@ -82,27 +82,38 @@ func (m *Memory) checkLocked(op, name string) (skip bool, err error) {
 
 // OpenFile implements FS.
 func (m *Memory) OpenFile(name string, create bool) (File, error) {
+	f, err := m.lookup(name)
+	if f == nil && err == nil && create {
+		f, err = m.create(name)
+	} else if f == nil && err == nil {
+		err = fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &memHandle{m, f, name}, nil
+}
+
+func (m *Memory) lookup(name string) (*memFile, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.off {
 		return nil, ErrPowerCut
 	}
-	f := m.names[name]
-	if f == nil && !create {
-		return nil, fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
+	return m.names[name], nil
+}
+
+func (m *Memory) create(name string) (*memFile, error) {
+	skip, err := m.check("create", name)
+	if skip {
+		return nil, err
 	}
-	if f == nil {
-		skip, err := m.checkLocked("create", name)
-		if !skip {
-			f = &memFile{saved: map[int64][]byte{}}
-			m.names[name] = f
-			m.ops = append(m.ops, dirOp{to: name, file: f})
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return &memHandle{m, f, name}, nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f := &memFile{saved: map[int64][]byte{}}
+	m.names[name] = f
+	m.ops = append(m.ops, dirOp{to: name, file: f})
+	return f, err
 }
 
 // ReadDir implements FS.
@@ -129,13 +140,15 @@ func (m *Memory) Rename(from, to string) error { return m.change("rename", dirOp
 func (m *Memory) Remove(name string) error { return m.change("remove", dirOp{from: name}) }
 
 func (m *Memory) change(op string, d dirOp) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.names[d.from] == nil && !m.off {
+	if f, err := m.lookup(d.from); err != nil {
+		return err
+	} else if f == nil {
 		return fmt.Errorf("%s %s: %w", op, d.from, fs.ErrNotExist)
 	}
-	skip, err := m.checkLocked(op, d.from)
+	skip, err := m.check(op, d.from)
 	if !skip {
+		m.mu.Lock()
+		defer m.mu.Unlock()
 		d.apply(m.names)
 		m.ops = append(m.ops, d)
 	}
@@ -158,11 +171,11 @@ func (d dirOp) apply(names map[string]*memFile) {
 
 // SyncDir implements FS.
 func (m *Memory) SyncDir(dir string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if skip, err := m.checkLocked("syncdir", dir); skip || err != nil {
+	if skip, err := m.check("syncdir", dir); skip || err != nil {
 		return err
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.ops = slices.DeleteFunc(m.ops, func(d dirOp) bool {
 		if path.Dir(d.from+d.to) != path.Clean(dir) && !strings.HasPrefix(d.from+d.to, path.Clean(dir)+"/") {
 			return false

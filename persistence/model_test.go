@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -84,6 +85,9 @@ type driver struct {
 	groups [4]uint64
 	next   map[uint64]uint64 // last index used, by group
 	fresh  uint64            // last group used
+	// restarted: the last start was cut short and made again, perhaps after it
+	// had consumed the mark of a clean stop.
+	restarted bool
 }
 
 func newDriver(t testing.TB, seed uint64) *driver {
@@ -97,17 +101,38 @@ func newDriver(t testing.TB, seed uint64) *driver {
 	return d
 }
 
-// start opens the log and compares it with the model.
-func (d *driver) start(durable uint64) {
-	d.t.Helper()
+// cutAt has the power fail at the given call.
+func (d *driver) cutAt(call int) {
+	d.fs.SetFault(func(n int, _, _ string) error {
+		if n >= call {
+			return ErrPowerCut
+		}
+		return nil
+	})
+}
+
+func (d *driver) open() error {
 	d.w = newOwner()
 	d.o.FS, d.o.Owner = d.fs, d.w
 	d.o.Incarnation++
 	l, err := Open(d.o)
+	d.l, d.w.log = l, l
+	return err
+}
+
+// start opens the log and compares it with the model.
+func (d *driver) start(durable uint64) {
+	d.t.Helper()
+	err := d.open()
+	d.restarted = false
+	for errors.Is(err, ErrPowerCut) { // now while it starts
+		d.restarted = true
+		d.fs = d.fs.Crash(d.rng)
+		err = d.open()
+	}
 	if err != nil {
 		d.t.Fatalf("open: %v", err)
 	}
-	d.l, d.w.log = l, l
 	for p := range d.w.live {
 		if p.group == volatileGroup {
 			d.t.Errorf("volatile %v is back", p)
@@ -306,7 +331,7 @@ func TestModelCleanRestarts(t *testing.T) {
 					d.step()
 					if d.rng.IntN(50) == 0 {
 						d.checkLive()
-						await(t, d.l, d.l.end)
+						await(t, d.l, everything)
 					}
 				}
 				d.w.mu.Lock()
@@ -327,31 +352,39 @@ func TestModelCleanRestarts(t *testing.T) {
 	}
 }
 
-// crashAt runs the driver until the power fails at the given call, and
-// continues from what is left.
-func (d *driver) crashAt(call int) {
-	d.t.Helper()
-	d.fs.SetFault(func(n int, _, _ string) error {
-		if n >= call {
-			return ErrPowerCut
+// run makes random appends until the log dies or the steps are done.
+func (d *driver) run(steps int) {
+	for range steps {
+		if d.l.Err() != nil {
+			return
 		}
-		return nil
-	})
-	for d.l.Err() == nil {
 		d.step()
 		switch d.rng.IntN(12) {
 		case 0:
-			await2(d.l, d.l.end)
+			await2(d.l, everything)
 		case 1:
 			d.l.Wait(100, nil)
 		}
 	}
+}
+
+// crash ends the run, cuts the power if it is still on, and goes on with what
+// is left. The next start may be cut short as well.
+func (d *driver) crash() {
+	d.t.Helper()
 	durable := d.l.Durable()
-	if err := d.l.Close(); err == nil {
-		d.t.Error("Close succeeded without power")
+	err := d.l.Close()
+	if err == nil {
+		durable = 1 << 63
 	}
 	d.fs = d.fs.Crash(d.rng)
+	if d.rng.IntN(2) == 0 {
+		d.cutAt(1 + d.rng.IntN(40))
+	}
 	d.start(durable)
+	if clean := d.l.Clean(); clean != (err == nil) && !d.restarted {
+		d.t.Errorf("Close returned %v, Clean is %v", err, clean)
+	}
 }
 
 // await2 waits for durability or the end of the log.
@@ -383,9 +416,31 @@ func TestCrash(t *testing.T) {
 			d := newDriver(t, seed)
 			d.start(0)
 			for range 6 {
-				d.crashAt(d.fs.Calls() + 1 + d.rng.IntN(300))
+				d.cutAt(d.fs.Calls() + 1 + d.rng.IntN(300))
+				d.run(50 + d.rng.IntN(1000))
+				d.crash()
 			}
 			d.l.Close()
 		})
+	}
+}
+
+// Every call is a place where the power may fail, from the first one on.
+func TestCrashAtEveryCall(t *testing.T) {
+	stride, last := 13, 600
+	if os.Getenv("LEVERET_CRASH") == "all" {
+		stride, last = 1, 3000
+	}
+	for call := 1; call <= last; call += stride {
+		d := newDriver(t, 77)
+		d.cutAt(call)
+		d.start(0)
+		d.run(2000)
+		d.crash()
+		d.run(100)
+		d.l.Close()
+		if t.Failed() {
+			t.Fatalf("at call %d", call)
+		}
 	}
 }

@@ -180,6 +180,15 @@ type signal chan uint64
 
 func (s signal) Durable(pos uint64) { s <- pos }
 
+// everything is beyond any position: what was appended so far.
+const everything = 1 << 62
+
+func oldest(l *Log) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.segs.first
+}
+
 // await blocks until pos is durable.
 func await(t testing.TB, l *Log, pos uint64) {
 	t.Helper()

@@ -289,15 +289,14 @@ func (f *files) trim(keep int, want int64) error {
 }
 
 func (l *Log) setFull(full bool, cause error) {
-	if !l.space.setFull(full) {
-		return
-	}
-	if full {
-		l.o.Logger.LogAttrs(context.Background(), slog.LevelWarn, "no further log segment can be had; publishers wait", slog.Any("err", cause))
-	} else {
-		l.o.Logger.LogAttrs(context.Background(), slog.LevelInfo, "log segments can be had again")
-	}
-	l.o.OnFull(full)
+	l.space.setFull(full, func() {
+		if full {
+			l.o.Logger.LogAttrs(context.Background(), slog.LevelWarn, "no further log segment can be had; publishers wait", slog.Any("err", cause))
+		} else {
+			l.o.Logger.LogAttrs(context.Background(), slog.LevelInfo, "log segments can be had again")
+		}
+		l.o.OnFull(full)
+	})
 }
 
 func noSpace(err error) bool {

@@ -51,6 +51,7 @@ type segment struct {
 	size   int64  // planned size of the file
 	end    uint32 // end of the last batch
 	sealed bool   // the footer is on disk: nothing is written any more
+	stuck  bool   // it could not be read when it was to be reclaimed
 
 	used   int64  // octets of all stores, heads included
 	shares int64  // the same octets, once per ref (by payload size + shareHead)

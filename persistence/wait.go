@@ -9,6 +9,7 @@ import (
 type gate struct {
 	full  atomic.Bool // no further segment can be had
 	ended atomic.Bool // err is set
+	news  sync.Mutex  // held while OnFull runs
 	mu    sync.Mutex
 	open  chan struct{} // closed when things may have changed; nil when nobody waits
 	err   error         // the log has ended
@@ -16,13 +17,14 @@ type gate struct {
 
 func (g *gate) isFull() bool { return g.full.Load() }
 
-// setFull reports whether that is news.
-func (g *gate) setFull(full bool) bool {
-	if g.full.Swap(full) == full {
-		return false
+// setFull calls tell if that is news. Calls of tell come one after another.
+func (g *gate) setFull(full bool, tell func()) {
+	g.news.Lock()
+	defer g.news.Unlock()
+	if g.full.Swap(full) != full {
+		g.wake()
+		tell()
 	}
-	g.wake()
-	return true
 }
 
 func (g *gate) end(err error) {

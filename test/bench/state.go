@@ -23,13 +23,13 @@ func stateRows() []row {
 		{key: "backlog", title: "backlog of 10 M x 128 B: RSS, restart, RSS after", fresh: true, once: true, ours: true, measure: backlog,
 			bars: []bar{{"RSS " + megabytes, 0, 300}, {"restart " + seconds, 0, 2}, {"RSS after " + megabytes, 0, 300}}},
 		{key: "stuck-head", title: "disk while one unacked message stays and 3 M pass", fresh: true, once: true, ours: true, measure: stuckHead,
-			bars: []bar{{"at most " + megabytes, 0, fourSegments}}},
+			bars: []bar{{"at most " + megabytes, 0, diskLimit}}},
 	}
 }
 
-// fourSegments bounds the disk with one live message, in MB: four segments of
-// 64 MiB; twice the live bytes come to nothing.
-const fourSegments = 4 * 64 * 1.048576
+// diskLimit is four segments of 64 MiB and, in MB, twice the live bytes: up to
+// 2,000 messages are unconfirmed or unacknowledged at a time.
+const diskLimit = 4*64*1.048576 + 2*2000*250/1e6
 
 // settled is how long memory may take to come to rest.
 const settled = "3s"
@@ -74,22 +74,27 @@ func coldStart(ctx context.Context, _ *runner, b *broker) ([]figure, error) {
 	return []figure{{"", millis, float64(took.Microseconds()) / 1e3}}, nil
 }
 
+// restart fills twice: a start leaves less to do for the next one.
 func restart(ctx context.Context, r *runner, b *broker) ([]figure, error) {
-	if err := r.fill(ctx, b, 1_000_000, 1024); err != nil {
-		return nil, err
+	var fs []figure
+	for _, cold := range []bool{false, true} {
+		if err := r.fill(ctx, b, 1_000_000, 1024); err != nil {
+			return nil, err
+		}
+		took, err := b.restart(ctx, cold)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.drain(ctx, b, 1_000_000, 1024); err != nil {
+			return nil, err
+		}
+		name := "warm"
+		if cold {
+			name = "cold"
+		}
+		fs = append(fs, figure{name, seconds, took.Seconds()})
 	}
-	warm, err := b.restart(ctx, false)
-	if err != nil {
-		return nil, err
-	}
-	cold, err := b.restart(ctx, true)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.drain(ctx, b, 1_000_000, 1024); err != nil {
-		return nil, err
-	}
-	return []figure{{"warm", seconds, warm.Seconds()}, {"cold", seconds, cold.Seconds()}}, nil
+	return fs, nil
 }
 
 // restart kills the broker, lets its files leave the page cache if asked to, and

@@ -14,6 +14,7 @@ import (
 // retries, a late-acknowledged task whose worker is killed and that a second
 // worker finishes, and a worker that comes back after a restart of the broker.
 func TestCelery(t *testing.T) {
+	t.Parallel()
 	need(t, "python3-celery", python, "/usr/lib/python3/dist-packages/celery")
 	broker := harness.Start(t)
 	w := &worker{t: t, url: broker.URL()}

@@ -34,6 +34,7 @@ func TestClients(t *testing.T) {
 	}
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			need(t, c.debian, c.files...)
 			broker := harness.Start(t)
 			script{

@@ -14,6 +14,7 @@ const tools = "amqp-tools"
 
 // TestTools drives the command-line programs of librabbitmq.
 func TestTools(t *testing.T) {
+	t.Parallel()
 	need(t, tools, "amqp-declare-queue", "amqp-publish", "amqp-get", "amqp-consume", "amqp-delete-queue")
 	broker := harness.Start(t)
 	run := func(t *testing.T, input, want string, command ...string) {
@@ -49,6 +50,7 @@ func TestTools(t *testing.T) {
 // TestToolsRequeue consumes with a command that fails: amqp-consume then ends
 // without an ack, so the message comes back.
 func TestToolsRequeue(t *testing.T) {
+	t.Parallel()
 	need(t, tools, "amqp-declare-queue", "amqp-publish", "amqp-get", "amqp-consume")
 	broker := harness.Start(t)
 	url := broker.URL()

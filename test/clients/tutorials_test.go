@@ -12,13 +12,12 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/leveretmq/leveret/test/harness"
+	"github.com/leveretmq/leveret/test/harness/client"
 )
-
-// patience is how long a test waits for something that must come.
-const patience = 10 * time.Second
 
 // TestTutorialsPika runs RabbitMQ's six tutorials in Python.
 func TestTutorialsPika(t *testing.T) {
+	t.Parallel()
 	need(t, "python3-pika", python, "/usr/lib/python3/dist-packages/pika")
 	script{
 		command: []string{python, "pika/tutorials.py", harness.Start(t).URL()},
@@ -29,6 +28,7 @@ func TestTutorialsPika(t *testing.T) {
 // TestTutorials runs the same six in Go, sender and receiver on connections of
 // their own.
 func TestTutorials(t *testing.T) {
+	t.Parallel()
 	url := harness.Start(t).URL()
 	for _, tutorial := range []struct {
 		name string
@@ -46,25 +46,23 @@ func TestTutorials(t *testing.T) {
 }
 
 func helloWorld(t *testing.T, url string) {
-	sender, receiver := openChannel(t, url), openChannel(t, url)
-	declare(t, sender, "hello", false)
-	send(t, sender, "", "hello", amqp.Publishing{Body: []byte("Hello World!")})
-	declare(t, receiver, "hello", false)
-	if got := bodies(take(t, consume(t, receiver, "hello", true), 1)); got != "Hello World!" {
+	sender, receiver := client.Open(t, url), client.Open(t, url)
+	sender.Declare("hello", false, nil)
+	sender.Send("", "hello", amqp.Publishing{Body: []byte("Hello World!")})
+	receiver.Declare("hello", false, nil)
+	if got := client.Bodies(client.Take(t, receiver.Deliveries("hello", true), 1)); got != "Hello World!" {
 		t.Errorf("received %q", got)
 	}
 }
 
 func workQueues(t *testing.T, url string) {
-	sender := openChannel(t, url)
-	declare(t, sender, "task_queue", true)
+	sender := client.Open(t, url)
+	sender.Declare("task_queue", true, nil)
 	done := make(chan string)
 	for _, worker := range []string{"first", "second"} {
-		channel := openChannel(t, url)
-		if err := channel.Qos(1, 0, false); err != nil {
-			t.Fatal(err)
-		}
-		tasks := consume(t, channel, "task_queue", false)
+		channel := client.Open(t, url)
+		channel.Prefetch(1)
+		tasks := channel.Deliveries("task_queue", false)
 		go func() { // ends with its channel
 			for task := range tasks {
 				done <- worker + " did " + string(task.Body)
@@ -73,7 +71,7 @@ func workQueues(t *testing.T, url string) {
 		}()
 	}
 	for n := range 10 {
-		send(t, sender, "", "task_queue", amqp.Publishing{DeliveryMode: amqp.Persistent, Body: fmt.Appendf(nil, "task %d", n)})
+		sender.Send("", "task_queue", amqp.Publishing{DeliveryMode: amqp.Persistent, Body: fmt.Appendf(nil, "task %d", n)})
 	}
 	count, tasks := map[string]int{}, []string{}
 	for range 10 {
@@ -82,7 +80,7 @@ func workQueues(t *testing.T, url string) {
 			worker, task, _ := strings.Cut(report, " did ")
 			count[worker]++
 			tasks = append(tasks, task)
-		case <-time.After(patience):
+		case <-time.After(client.Patience):
 			t.Fatalf("only %d tasks were done", len(tasks))
 		}
 	}
@@ -93,51 +91,51 @@ func workQueues(t *testing.T, url string) {
 }
 
 func publishSubscribe(t *testing.T, url string) {
-	sender := openChannel(t, url)
-	exchange(t, sender, "logs", amqp.ExchangeFanout)
+	sender := client.Open(t, url)
+	sender.Exchange("logs", amqp.ExchangeFanout)
 	var subscribers []<-chan amqp.Delivery
 	for range 3 {
-		receiver := openChannel(t, url)
-		subscribers = append(subscribers, consume(t, receiver, temporaryQueue(t, receiver, "logs", ""), true))
+		receiver := client.Open(t, url)
+		subscribers = append(subscribers, receiver.Deliveries(receiver.Temporary("logs", ""), true))
 	}
-	send(t, sender, "logs", "", amqp.Publishing{Body: []byte("info: Hello World!")})
+	sender.Send("logs", "", amqp.Publishing{Body: []byte("info: Hello World!")})
 	for _, s := range subscribers {
-		if got := bodies(take(t, s, 1)); got != "info: Hello World!" {
+		if got := client.Bodies(client.Take(t, s, 1)); got != "info: Hello World!" {
 			t.Errorf("received %q", got)
 		}
 	}
 }
 
 func routing(t *testing.T, url string) {
-	sender, receiver := openChannel(t, url), openChannel(t, url)
-	exchange(t, sender, "logs_direct", amqp.ExchangeDirect)
-	logs := consume(t, receiver, temporaryQueue(t, receiver, "logs_direct", "warning", "error"), true)
+	sender, receiver := client.Open(t, url), client.Open(t, url)
+	sender.Exchange("logs_direct", amqp.ExchangeDirect)
+	logs := receiver.Deliveries(receiver.Temporary("logs_direct", "warning", "error"), true)
 	for _, severity := range []string{"info", "warning", "info", "error"} {
-		send(t, sender, "logs_direct", severity, amqp.Publishing{Body: []byte(severity + "!")})
+		sender.Send("logs_direct", severity, amqp.Publishing{Body: []byte(severity + "!")})
 	}
-	if got := bodies(take(t, logs, 2)); got != "warning! error!" {
+	if got := client.Bodies(client.Take(t, logs, 2)); got != "warning! error!" {
 		t.Errorf("received %q", got)
 	}
-	nothing(t, logs)
+	client.Nothing(t, logs)
 }
 
 func topics(t *testing.T, url string) {
-	sender, receiver := openChannel(t, url), openChannel(t, url)
-	exchange(t, sender, "logs_topic", amqp.ExchangeTopic)
-	logs := consume(t, receiver, temporaryQueue(t, receiver, "logs_topic", "kern.*", "*.critical", "anonymous.#"), true)
+	sender, receiver := client.Open(t, url), client.Open(t, url)
+	sender.Exchange("logs_topic", amqp.ExchangeTopic)
+	logs := receiver.Deliveries(receiver.Temporary("logs_topic", "kern.*", "*.critical", "anonymous.#"), true)
 	for _, key := range []string{"kern.info", "cron.info", "cron.critical", "kern.critical", "anonymous", "anonymous.a.b"} {
-		send(t, sender, "logs_topic", key, amqp.Publishing{Body: []byte(key)})
+		sender.Send("logs_topic", key, amqp.Publishing{Body: []byte(key)})
 	}
-	if got := bodies(take(t, logs, 5)); got != "kern.info cron.critical kern.critical anonymous anonymous.a.b" {
+	if got := client.Bodies(client.Take(t, logs, 5)); got != "kern.info cron.critical kern.critical anonymous anonymous.a.b" {
 		t.Errorf("received %q", got)
 	}
-	nothing(t, logs)
+	client.Nothing(t, logs)
 }
 
 func rpc(t *testing.T, url string) {
-	server := openChannel(t, url)
-	declare(t, server, "rpc_queue", false)
-	calls := consume(t, server, "rpc_queue", false)
+	server := client.Open(t, url)
+	server.Declare("rpc_queue", false, nil)
+	calls := server.Deliveries("rpc_queue", false)
 	go func() { // ends with its channel
 		for call := range calls {
 			n, _ := strconv.Atoi(string(call.Body))
@@ -147,13 +145,13 @@ func rpc(t *testing.T, url string) {
 		}
 	}()
 	for name, replyTo := range map[string]string{"own queue": "", "direct reply-to": "amq.rabbitmq.reply-to"} {
-		client := openChannel(t, url)
+		caller := client.Open(t, url)
 		if replyTo == "" {
-			replyTo = temporaryQueue(t, client, "")
+			replyTo = caller.Temporary("")
 		}
-		answers := consume(t, client, replyTo, true)
-		send(t, client, "", "rpc_queue", amqp.Publishing{ReplyTo: replyTo, CorrelationId: name, Body: []byte("12")})
-		answer := take(t, answers, 1)[0]
+		answers := caller.Deliveries(replyTo, true)
+		caller.Send("", "rpc_queue", amqp.Publishing{ReplyTo: replyTo, CorrelationId: name, Body: []byte("12")})
+		answer := client.Take(t, answers, 1)[0]
 		if string(answer.Body) != "144" || answer.CorrelationId != name {
 			t.Errorf("%s: answer %q to %q", name, answer.Body, answer.CorrelationId)
 		}

@@ -106,9 +106,8 @@ func (c *consumer) cancel(grace time.Duration) error {
 
 // release runs before each read of the socket: acks go out, counters are shown.
 func (c *consumer) release() error {
-	err := c.flush()
 	c.mu.Unlock()
-	return err
+	return c.flush()
 }
 
 func (c *consumer) flush() error {
@@ -137,7 +136,11 @@ func (c *consumer) read() error {
 	defer c.mu.Unlock()
 	c.ending = len(c.queues)
 	for {
-		f, err := c.conn.scan.next()
+		err := c.whole()
+		var f frame
+		if err == nil {
+			f, err = c.conn.scan.next()
+		}
 		if err == nil {
 			err = c.take(f)
 		}
@@ -205,15 +208,19 @@ func (c *consumer) body(f frame) error {
 		return fmt.Errorf("the broker sent %d octets of body more than announced", uint64(f.size)-c.left)
 	}
 	if c.fresh && len(f.data) >= StampSize {
-		s := readStamp(f.data)
-		c.verifier.observe(c.queue, s, c.again)
-		c.latency.record(c.now-s.time, 1)
+		c.observe(f.data)
 	}
 	c.fresh = false
 	if c.left -= uint64(f.size); c.left == 0 {
 		return c.complete()
 	}
 	return nil
+}
+
+func (c *consumer) observe(body []byte) {
+	s := readStamp(body)
+	c.verifier.observe(c.queue, s, c.again)
+	c.latency.record(c.now-s.time, 1)
 }
 
 // complete acknowledges the delivery at hand when its turn has come.

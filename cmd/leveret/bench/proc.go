@@ -12,8 +12,8 @@ import (
 
 // usage is what a process and its descendants have used so far.
 type usage struct {
-	cpu             time.Duration
-	rss, peak, anon int64 // octets; peak is the highest rss so far
+	cpu, system     time.Duration // system is the kernel's share of cpu
+	rss, peak, anon int64         // octets; peak is the highest rss so far
 	files           int
 }
 
@@ -33,6 +33,7 @@ func readUsage(proc string, pid int) (usage, error) {
 			continue // gone since it was listed
 		}
 		u.cpu += c.cpu
+		u.system += c.system
 		u.rss += c.rss
 		u.peak += c.peak
 		u.anon += c.anon
@@ -48,7 +49,7 @@ func readOne(proc string, pid int) (usage, error) {
 		return usage{}, err
 	}
 	u := usage{}
-	if u.cpu, err = cpuOf(string(stat)); err != nil {
+	if u.cpu, u.system, err = cpuOf(string(stat)); err != nil {
 		return usage{}, err
 	}
 	status, err := os.ReadFile(filepath.Join(dir, "status"))
@@ -65,21 +66,24 @@ func readOne(proc string, pid int) (usage, error) {
 // cpuOf adds user and system time of a process and of the children it has
 // waited for, fields 14 to 17 of its stat. The command before may hold spaces
 // and parentheses.
-func cpuOf(stat string) (time.Duration, error) {
+func cpuOf(stat string) (all, system time.Duration, err error) {
 	_, rest, ok := cutLast(stat, ")")
 	fields := strings.Fields(rest)
 	if !ok || len(fields) < 15 {
-		return 0, fmt.Errorf("stat %q is not understood", stat)
+		return 0, 0, fmt.Errorf("stat %q is not understood", stat)
 	}
-	var ticks int64
-	for _, f := range fields[11:15] {
+	for i, f := range fields[11:15] {
 		n, err := strconv.ParseInt(f, 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("stat %q is not understood: %w", stat, err)
+			return 0, 0, fmt.Errorf("stat %q is not understood: %w", stat, err)
 		}
-		ticks += n
+		d := time.Duration(n) * tick
+		all += d
+		if i%2 == 1 {
+			system += d
+		}
 	}
-	return time.Duration(ticks) * tick, nil
+	return all, system, nil
 }
 
 func cutLast(s, sep string) (before, after string, ok bool) {

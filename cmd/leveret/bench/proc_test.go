@@ -37,7 +37,7 @@ func TestReadUsageSumsDescendants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := usage{cpu: 1600 * time.Millisecond, rss: 4 << 20, peak: 6 << 20, anon: 2 << 20, files: 4}
+	want := usage{cpu: 1600 * time.Millisecond, system: 560 * time.Millisecond, rss: 4 << 20, peak: 6 << 20, anon: 2 << 20, files: 4}
 	if u != want {
 		t.Errorf("usage = %+v, want %+v", u, want)
 	}

@@ -11,14 +11,18 @@ import (
 	"github.com/leveretmq/leveret/amqp/wire"
 )
 
-// A producer publishes on one connection. publish runs on one goroutine (it
-// owns tmpl and limit), read on another.
+// A producer publishes on one connection. With confirms and no rate limit one
+// goroutine does everything: before read waits for more confirms it pumps out
+// what they made room for. Otherwise publish runs on a second goroutine. tmpl,
+// limit, sent and the fields of assignment belong to whichever publishes.
 type producer struct {
 	conn   *conn
 	tmpl   *template
 	limit  *limiter
 	window *window // nil: no confirms
-	// wake holds a token after every confirm.
+	assignment
+	sent uint64
+	// wake holds a token after every confirm; for publish.
 	wake chan struct{}
 
 	published, returned, nacked, frames atomic.Uint64
@@ -26,6 +30,15 @@ type producer struct {
 	mu      sync.Mutex // held by read except while it waits for the socket
 	latency histogram  // guarded by mu
 	now     int64      // owned by read: when the octets at hand were read
+}
+
+// An assignment is what a producer has to do: publish messages (0: without end)
+// until stop is done, then call idle, once, with the last ones perhaps
+// unconfirmed.
+type assignment struct {
+	stop     context.Context
+	messages uint64
+	idle     func()
 }
 
 const producerBuffer = 32 << 10
@@ -61,9 +74,16 @@ func (p *producer) open(l *LoadOptions, pl *plan, i, n int) (err error) {
 	return nil
 }
 
+// pumps says whether read publishes too.
+func (p *producer) pumps() bool { return p.window != nil && p.limit.rate == 0 }
+
+// release runs before each read of the socket.
 func (p *producer) release() error {
 	p.mu.Unlock()
-	return nil
+	if p.idle == nil || !p.pumps() {
+		return nil
+	}
+	return p.pump()
 }
 
 func (p *producer) acquire() error {
@@ -72,40 +92,62 @@ func (p *producer) acquire() error {
 	return nil
 }
 
-// publish sends messages (0: without end) until stop is done; then it returns
-// nil, with the last ones perhaps unconfirmed.
-func (p *producer) publish(stop context.Context, messages uint64) error {
-	var sent uint64
-	for messages == 0 || sent < messages {
-		room, err := p.room(stop)
-		if messages > 0 {
-			room = int(min(uint64(room), messages-sent))
+// pump sends what the window has room for.
+func (p *producer) pump() error {
+	for p.more() {
+		room := p.window.room()
+		if room == 0 {
+			return nil
 		}
+		if err := p.emit(room); err != nil {
+			return err
+		}
+	}
+	p.idle()
+	p.idle = nil
+	return nil
+}
+
+// more says whether the assignment is not yet done.
+func (p *producer) more() bool {
+	return p.stop.Err() == nil && (p.messages == 0 || p.sent < p.messages)
+}
+
+// emit sends at most n messages with one write.
+func (p *producer) emit(n int) error {
+	if p.messages > 0 {
+		n = int(min(uint64(n), p.messages-p.sent))
+	}
+	now := time.Now().UnixNano()
+	octets, n := p.tmpl.cut(n, now)
+	if p.window != nil {
+		p.window.sent(n, now)
+	}
+	p.sent += uint64(n)
+	p.published.Store(p.sent)
+	return p.conn.write(octets)
+}
+
+// publish does the assignment where read does not.
+func (p *producer) publish() error {
+	defer p.idle()
+	for p.more() {
+		room, err := p.room(p.stop)
 		if err == nil {
-			room, err = p.limit.take(stop, room)
+			room, err = p.limit.take(p.stop, room)
 		}
 		if err != nil {
 			return nil // only the end of stop
 		}
-		now := time.Now().UnixNano()
-		octets, n := p.tmpl.cut(room, now)
-		if p.window != nil {
-			p.window.sent(n, now)
-		}
-		if err := p.conn.write(octets); err != nil {
+		if err := p.emit(room); err != nil {
 			return err
 		}
-		sent += uint64(n)
-		p.published.Store(sent)
 	}
 	return nil
 }
 
 // room waits until something may be sent.
 func (p *producer) room(stop context.Context) (int, error) {
-	if stop.Err() != nil {
-		return 0, stop.Err()
-	}
 	if p.window == nil {
 		return p.tmpl.batch, nil
 	}

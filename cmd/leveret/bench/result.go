@@ -55,6 +55,8 @@ type Flow struct {
 // Process is what a process used.
 type Process struct {
 	CPUMicros float64 `json:"cpu_us_per_message"`
+	// SystemMicros is the kernel's part of it.
+	SystemMicros float64 `json:"system_us_per_message"`
 	// CPUCores is the average number of cores in use.
 	CPUCores float64 `json:"cpu_cores"`
 	// At the end of the phase, in octets; Before at its beginning.
@@ -105,13 +107,14 @@ func phase(name string, from, to *sample, n uint64) Phase {
 	if to.broker.rss > 0 {
 		cpu := to.broker.cpu - from.broker.cpu
 		p.Broker = &Process{
-			CPUMicros:  micros(cpu) * per,
-			CPUCores:   cpu.Seconds() / d.Seconds(),
-			RSS:        to.broker.rss,
-			PeakRSS:    to.broker.peak,
-			Anon:       to.broker.anon,
-			AnonBefore: from.broker.anon,
-			Files:      to.broker.files,
+			CPUMicros:    micros(cpu) * per,
+			SystemMicros: micros(to.broker.system-from.broker.system) * per,
+			CPUCores:     cpu.Seconds() / d.Seconds(),
+			RSS:          to.broker.rss,
+			PeakRSS:      to.broker.peak,
+			Anon:         to.broker.anon,
+			AnonBefore:   from.broker.anon,
+			Files:        to.broker.files,
 		}
 	}
 	return p
@@ -166,7 +169,7 @@ func (t *text) phase(p *Phase) {
 	}
 	t.latency("latency", p.Latency)
 	if b := p.Broker; b != nil {
-		t.line("CPU", "%.3f µs per message, %.2f cores", b.CPUMicros, b.CPUCores)
+		t.line("CPU", "%.3f µs per message (kernel %.3f), %.2f cores", b.CPUMicros, b.SystemMicros, b.CPUCores)
 		if b.RSS > 0 {
 			t.line("memory", "RSS %.1f MB (peak %.1f), anonymous %.1f MB (%.1f before), %d open files",
 				float64(b.RSS)/1e6, float64(b.PeakRSS)/1e6, float64(b.Anon)/1e6, float64(b.AnonBefore)/1e6, b.Files)

@@ -229,11 +229,11 @@ func (f *flow) begin(c *crew, m *meter, stop context.Context) {
 		c.start(func() error { return co.consume(f.plan) })
 	}
 	for _, p := range m.producers {
+		p.assignment = assignment{stop, f.o.Length.Messages, func() { f.idle.Add(1) }}
 		c.start(p.read)
-		c.start(func() error {
-			defer f.idle.Add(1)
-			return p.publish(stop, f.o.Length.Messages)
-		})
+		if !p.pumps() {
+			c.start(p.publish)
+		}
 	}
 }
 

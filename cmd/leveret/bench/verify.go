@@ -56,7 +56,7 @@ func (v *verifier) observe(queue int, s stamp, redelivered bool) {
 	if v.run == 0 {
 		v.run = s.run
 	}
-	if s.run != v.run || s.seq >= maxSeq || queue >= len(v.queues) {
+	if s.run != v.run || s.seq >= maxSeq || uint(queue) >= uint(len(v.queues)) {
 		v.Foreign++
 		return
 	}

@@ -80,6 +80,7 @@ func TestVerifierCountsForeignMessages(t *testing.T) {
 		{"another run", 0, stamp{run: 2}},
 		{"a number that would cost much memory", 0, stamp{run: 1, seq: maxSeq}},
 		{"an unknown consumer tag", 5, stamp{run: 1}},
+		{"a consumer tag that overflows", -1, stamp{run: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v := newVerifier(1, 1)

@@ -50,12 +50,9 @@ consumer.qos(prefetch_count=5)
 consumer.consume()
 drain_until(connection, lambda: False, seconds=0.5)
 assert len(got) == 5, f"{len(got)} deliveries with prefetch 5"
-acked = 0
-while acked < 20:
-    while acked < len(got):
-        got[acked].ack()
-        acked += 1
-    drain_until(connection, lambda: len(got) > acked or acked == 20)
+for acked in range(20):
+    drain_until(connection, lambda: len(got) > acked)
+    got[acked].ack()
 consumer.cancel()
 assert [message.payload["n"] for message in got] == list(range(20))
 ok("consume")

@@ -38,12 +38,10 @@ channel.basic_qos(prefetch_count=5)
 tag = channel.basic_consume(QUEUE, lambda *delivery: got.append(delivery))
 connection.process_data_events(time_limit=0.5)
 assert len(got) == 5, f"{len(got)} deliveries with prefetch 5"
-acked = 0
-while acked < 20:
-    while acked < len(got):
-        channel.basic_ack(got[acked][1].delivery_tag)
-        acked += 1
-    connection.process_data_events(time_limit=5)
+for acked in range(20):
+    if acked == len(got):
+        connection.process_data_events(time_limit=5)
+    channel.basic_ack(got[acked][1].delivery_tag)
 channel.basic_cancel(tag)
 assert [body.decode() for *_, body in got] == [f"m{n}" for n in range(20)]
 assert [properties.message_id for _, _, properties, _ in got][7] == "m7"
@@ -74,7 +72,7 @@ sys.stdin.readline()
 try:
     channel.queue_declare(QUEUE, passive=True)
     raise AssertionError("the connection outlived the broker")
-except pika.exceptions.AMQPConnectionError as error:
+except pika.exceptions.AMQPConnectionError:
     ok("closed")
 connection, channel = connect()
 for n in range(10):
