@@ -3,6 +3,8 @@ package persistence
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -285,5 +287,53 @@ func TestOpenFilesAreBounded(t *testing.T) {
 		if s.file.file == nil || s.file.users != 0 {
 			t.Errorf("segment %d in the list with file %v, %d users", s.number, s.file.file, s.file.users)
 		}
+	}
+}
+
+// The footer of a sealed segment can be made again from the records. Without
+// either, the segment stays, and nothing of it is lost that can be read.
+func TestReclaimDamagedFooter(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		records bool // damaged as well
+	}{{"footer", false}, {"footer and records", true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log strings.Builder
+				fs := NewMemory()
+				l, w := open(t, Options{FS: fs, SegmentSize: 16 << 10, CacheBytes: 1,
+					Logger: slog.New(slog.NewTextHandler(&log, nil))})
+				defer l.Close()
+				for i := range uint64(30) { // the first segments are all alive
+					w.publish([]uint64{1, i}, 0, "", 900)
+				}
+				await(t, l, everything)
+				synctest.Wait()
+				if oldest(l) != 1 {
+					t.Fatal("reclaimed too early")
+				}
+				flip(t, fs, segmentName(1), 16<<10-trailerSize-1)
+				if tt.records {
+					flip(t, fs, segmentName(1), headerSize+1)
+				}
+				for i := uint64(100); i < 400; i++ {
+					w.publish([]uint64{2, i}, 0, "", 900)
+					await(t, l, w.settle(2, i, i))
+				}
+				synctest.Wait()
+				if stays := oldest(l) == 1; stays != tt.records {
+					t.Errorf("the oldest segment is %d", oldest(l))
+				}
+				if n := strings.Count(log.String(), "cannot copy"); (n == 1) != tt.records {
+					t.Errorf("log says %q", log.String())
+				}
+				for p, e := range w.live {
+					if offsetOf(e.pos) == headerSize && segmentOf(e.pos) == 1 {
+						delete(w.live, p) // the damaged one
+					}
+				}
+				w.check(t)
+			})
+		})
 	}
 }

@@ -203,18 +203,7 @@ func (f *footerReader) readFull(h *head) {
 		r.bad = true
 		return
 	}
-	refs := r.b
-	h.group, h.a = 0, 0
-	for i := range h.count {
-		g, x := r.next(), r.next()
-		if i == 0 {
-			h.group, h.a = g, x
-		}
-	}
-	if r.bad {
-		return
-	}
-	h.refs = refs[:len(refs)-len(r.b)]
+	h.readRefs(r)
 	h.attr = f.take(attr)
 	fixed := storeFixed + varintLen(h.term) + varintLen(attr) + varintLen(h.count)
 	h.length = uint32(fixed + len(h.refs) + len(h.attr))

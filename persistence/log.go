@@ -44,7 +44,8 @@ type Options struct {
 	// would refuse otherwise.
 	Salvage bool
 	// OnError is called once, on a goroutine of the log, when a write or sync
-	// has failed. From then on nothing is confirmed any more.
+	// has failed. From then on nothing is confirmed any more. It must not call
+	// Close, which waits for it.
 	OnError func(error)
 	// OnFull tells that no further segment can be had (true), and that one can
 	// be again (false). It is called on a goroutine of the log and must not wait.

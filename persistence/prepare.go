@@ -180,13 +180,14 @@ func (f *files) openSpare(i int, size int64) (spare, error) {
 
 // stock prepares what will be needed: the files of segments that have none yet,
 // in order, so that a crash leaves no gap; the next segment; the reserve. The
-// cleaner calls it.
+// cleaner calls it. An error other than a full disk is left to the committer:
+// it tries again when it needs the segment, and ends the log if it must.
 func (l *Log) stock() {
 	err := l.stockFiles()
 	if err != nil && !noSpace(err) {
 		l.o.Logger.LogAttrs(context.Background(), slog.LevelWarn, "cannot prepare a log segment", slog.Any("err", err))
 	}
-	l.setFull(err != nil, err)
+	l.setFull(noSpace(err), err)
 }
 
 func (l *Log) stockFiles() error {

@@ -113,7 +113,17 @@ func (h *head) decodeStore(b []byte) error {
 	if r.bad || h.count > uint64(len(r.b))/2 || attr > uint64(len(r.b)) {
 		return errBad
 	}
-	refs := r.b
+	h.readRefs(&r)
+	if r.bad || uint64(len(r.b)) != attr {
+		return errBad
+	}
+	h.attr = r.b
+	return nil
+}
+
+// readRefs reads h.count refs; the first one is kept apart as well.
+func (h *head) readRefs(r *varints) {
+	all := r.b
 	h.group, h.a = 0, 0
 	for i := range h.count {
 		g, x := r.next(), r.next()
@@ -121,11 +131,7 @@ func (h *head) decodeStore(b []byte) error {
 			h.group, h.a = g, x
 		}
 	}
-	if r.bad || uint64(len(r.b)) != attr {
-		return errBad
-	}
-	h.refs, h.attr = refs[:len(refs)-len(r.b)], r.b
-	return nil
+	h.refs = all[:len(all)-len(r.b)]
 }
 
 func (h *head) decodeFact(b []byte) error {
