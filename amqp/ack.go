@@ -12,6 +12,12 @@ type settle struct {
 	from, to uint64 // delivery ids
 }
 
+// acks are settlements that no queue knows of yet.
+type acks struct {
+	noted []settle // for the end of the read
+	tx    []settle // for the commit of the transaction
+}
+
 // settle handles basic.ack, nack and reject: it takes the deliveries out of the
 // unacked ring and notes them; the queues hear of it at the end of the read. In
 // a transaction they are only marked.
@@ -29,11 +35,11 @@ func (ch *channel) settle(tag uint64, multiple bool, kind queue.Kind) error {
 		}
 		k := ch.holders.at(e.slot)
 		if ch.mode == txMode {
-			ch.pending = note(ch.pending, k, kind, e.id)
+			ch.acks.tx = note(ch.acks.tx, k, kind, e.id)
 			e.state = inTx
 			continue
 		}
-		ch.settles = note(ch.settles, k, kind, e.id)
+		ch.acks.noted = note(ch.acks.noted, k, kind, e.id)
 		ch.unacked.drop(e)
 		ch.letGo(k)
 	}
@@ -66,15 +72,15 @@ func (ch *channel) letGo(k *consumer) {
 
 // gatherSettles adds what the channel settled to the connection's batch.
 func (ch *channel) gatherSettles() {
-	if len(ch.settles) == 0 {
+	if len(ch.acks.noted) == 0 {
 		return
 	}
-	if ch.conn.batch == nil {
-		ch.conn.batch = queue.NewBatch()
+	if ch.conn.turn.batch == nil {
+		ch.conn.turn.batch = queue.NewBatch()
 	}
-	addSettles(ch.conn.batch, ch.settles)
-	clear(ch.settles)
-	ch.settles = ch.settles[:0]
+	addSettles(ch.conn.turn.batch, ch.acks.noted)
+	clear(ch.acks.noted)
+	ch.acks.noted = ch.acks.noted[:0]
 }
 
 func addSettles(b *queue.Batch, list []settle) {

@@ -34,14 +34,12 @@ type channel struct {
 	id        uint16
 	state     channelState
 	mode      mode
-	touched   bool // in conn.touched
+	touched   bool // in conn.turn.touched
 	publisher *broker.Publisher
 	asm       assembly
 	park      park
 	last      string // the queue declared last
-	prefetch  uint16 // for consumers to come
-	settles   []settle
-	pending   []settle // of the transaction
+	acks      acks
 	getters   map[*queue.Queue]*consumer
 	reply     replyConsumer
 	credit    credit
@@ -192,7 +190,7 @@ func isSettle(m wire.Method) bool {
 func (ch *channel) touch() {
 	if !ch.touched {
 		ch.touched = true
-		ch.conn.touched = append(ch.conn.touched, ch)
+		ch.conn.turn.touched = append(ch.conn.turn.touched, ch)
 	}
 }
 
@@ -230,7 +228,7 @@ func (ch *channel) release(last wire.Method) {
 	ch.mute(last)
 	ch.endReplies()
 	ch.publisher.Close()
-	ch.asm, ch.park, ch.settles, ch.pending, ch.getters = assembly{}, park{}, nil, nil, nil
+	ch.asm, ch.park, ch.acks, ch.getters = assembly{}, park{}, acks{}, nil
 	ch.mu.Lock()
 	all := ch.holders.slots
 	ch.consumers, ch.holders, ch.unacked = nil, holders{}, unacked{}
@@ -268,12 +266,13 @@ func (c *conn) releaseChannels() {
 		}
 	}
 	c.channels = channels{max: c.channels.max}
-	c.touched, c.waiting = nil, nil
+	c.turn.touched, c.turn.waiting = nil, nil
 }
 
 // credit is the prefetch that the consumers of a channel share (qos
 // global=true). used counts what they hold or are about to be sent.
 type credit struct {
+	each    uint16       // prefetch of every consumer to come (global=false)
 	limit   atomic.Int64 // 0: none
 	used    atomic.Int64
 	starved []*consumer // refused for lack of it; guarded by channel.mu

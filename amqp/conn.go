@@ -4,12 +4,10 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"runtime"
 	"time"
 
 	"github.com/leveretmq/leveret/amqp/wire"
 	"github.com/leveretmq/leveret/broker"
-	"github.com/leveretmq/leveret/queue"
 )
 
 // connState is how far a connection is.
@@ -45,13 +43,8 @@ type conn struct {
 	beat     heartbeat
 	session  *broker.Session
 	channels channels
-	touched  []*channel   // with something to do at the end of the read
-	waiting  []*channel   // parked, or with answers to come
-	full     *channel     // its backlog is
-	crowded  bool         // more waits for the socket than the client should have asked for
-	batch    *queue.Batch // of settlements; nil until the first
-	told     bool         // connection.blocked was sent
-	readSum  int          // frames' octets since the others had a turn
+	turn     turn
+	told     bool // connection.blocked was sent
 
 	forced forced
 }
@@ -80,19 +73,15 @@ func (c *conn) serve() {
 	c.end(err)
 }
 
-// fairShare is how much a reader takes before others get a turn: a socket that
-// always has something never parks, and the runtime preempts only at 10 ms.
-const fairShare = 128 << 10
-
 // readFrame reads and handles one frame. An error ends the connection.
 func (c *conn) readFrame() error {
-	if c.full != nil {
+	if c.turn.full != nil {
 		if err := c.waitForRoom(); err != nil {
 			return err
 		}
 	}
-	if c.crowded || !c.r.Buffered() {
-		c.crowded = false
+	if c.turn.crowded || !c.r.Buffered() {
+		c.turn.crowded = false
 		if err := c.endRead(); err != nil {
 			return err
 		}
@@ -103,7 +92,7 @@ func (c *conn) readFrame() error {
 	if err != nil {
 		return c.lost(err)
 	}
-	c.readSum += int(h.Size)
+	c.turn.octets += int(h.Size)
 	if err = c.frame(h); err != nil {
 		return c.torn(err)
 	}
@@ -198,66 +187,6 @@ func (c *conn) control(h wire.Head, payload []byte) error {
 	return nil
 }
 
-// endRead does what was put off while frames came out of one read: publishes
-// are committed, then acks are settled, and channels that wait for an answer
-// are parked.
-func (c *conn) endRead() error {
-	if len(c.touched) > 0 {
-		c.flush()
-	}
-	c.parkWaiting()
-	if c.readSum >= fairShare {
-		c.readSum = 0
-		runtime.Gosched()
-	}
-	if c.out.pending() > hardLimit {
-		return c.stall()
-	}
-	return nil
-}
-
-// flush commits publishes first: who forwards messages publishes before he
-// acks, and a crash in between must not lose one.
-func (c *conn) flush() {
-	for _, ch := range c.touched {
-		ch.touched = false
-		ch.publisher.Flush()
-		ch.asm.keep()
-	}
-	for _, ch := range c.touched {
-		ch.gatherSettles()
-	}
-	c.commitSettles()
-	for _, ch := range c.touched {
-		ch.feedStarved()
-	}
-	clear(c.touched)
-	c.touched = c.touched[:0]
-}
-
-func (c *conn) commitSettles() {
-	if c.batch != nil && !c.batch.Empty() {
-		c.batch.Commit(nil) // to the queues' own log
-	}
-}
-
-// stall waits, without reading, for a client that does not read.
-func (c *conn) stall() error {
-	for !c.out.wait(hardLimit/2, time.Second) {
-		if err := c.attendStalled(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// attendStalled attends to interruptions while the reader waits for something
-// else than the socket.
-func (c *conn) attendStalled() error {
-	c.beat.rest()
-	return c.in.interrupted()
-}
-
 // attend runs on the reader when a read was interrupted: it does what others
 // left for the reader and what has come due.
 func (c *conn) attend() (next time.Time, err error) {
@@ -276,7 +205,10 @@ func (c *conn) attend() (next time.Time, err error) {
 			return next, err
 		}
 	}
-	if c.state <= running && c.beat.look(now, &c.in.heard, c.out) {
+	if c.state > running { // the deadline is near enough
+		return c.deadline, nil
+	}
+	if c.beat.look(now, &c.in.heard, c.out) {
 		return next, errSilent
 	}
 	return earlier(c.deadline, c.beat.next), nil
@@ -293,8 +225,8 @@ func earlier(a, b time.Time) time.Time {
 // revisit goes on with the channels that waited.
 func (c *conn) revisit() error {
 	c.unblock()
-	list := c.waiting
-	c.waiting = nil
+	list := c.turn.waiting
+	c.turn.waiting = nil
 	for _, ch := range list {
 		if err := ch.revisit(); err != nil {
 			return err

@@ -89,7 +89,7 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 	k := &consumer{ch: ch, tag: tag, noAck: m.NoAck}
 	k.qc, err = ch.conn.session.Consume(name, queue.ConsumerOptions{
 		Tag: tag, NoAck: m.NoAck, Exclusive: m.Exclusive, Shared: !m.NoAck,
-		Prefetch: ch.prefetch, Arguments: m.Arguments, Sink: k, Channel: ch,
+		Prefetch: ch.credit.each, Arguments: m.Arguments, Sink: k, Channel: ch,
 	})
 	if err != nil {
 		return err
@@ -200,7 +200,7 @@ func (ch *channel) qos(m *wire.BasicQos) error {
 		return wire.Errorf(wire.NotImplemented, "prefetch_size!=0 (%d)", m.PrefetchSize)
 	}
 	if !m.Global {
-		ch.prefetch = m.PrefetchCount
+		ch.credit.each = m.PrefetchCount
 		ch.send(&wire.BasicQosOk{})
 		return nil
 	}

@@ -27,7 +27,7 @@ func (ch *channel) get(m *wire.BasicGet) error {
 		}
 	})
 	ch.settleAnswers()
-	ch.conn.crowded = ch.conn.out.pending() > hardLimit // gets pass the soft limit
+	ch.conn.turn.crowded = ch.conn.out.pending() > hardLimit // gets pass the soft limit
 	return nil
 }
 

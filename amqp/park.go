@@ -2,7 +2,6 @@ package amqp
 
 import (
 	"encoding/binary"
-	"time"
 
 	"github.com/leveretmq/leveret/amqp/wire"
 )
@@ -20,7 +19,7 @@ const (
 type park struct {
 	on      bool // frames go to the backlog
 	held    bool // an alarm holds a publish at the head of the backlog
-	listed  bool // in conn.waiting
+	listed  bool // in conn.turn.waiting
 	answers []*answer
 	backlog []byte // frames as kind, length (32 bit), payload
 }
@@ -109,7 +108,7 @@ func (ch *channel) delay(class, method uint16, err error) bool {
 func (ch *channel) await() {
 	if !ch.park.listed {
 		ch.park.listed = true
-		ch.conn.waiting = append(ch.conn.waiting, ch)
+		ch.conn.turn.waiting = append(ch.conn.turn.waiting, ch)
 	}
 }
 
@@ -143,7 +142,7 @@ func (ch *channel) putOff(kind uint8, payload []byte) {
 	p.backlog = append(p.backlog, payload...)
 	ch.await()
 	if p.full() {
-		ch.conn.full = ch
+		ch.conn.turn.full = ch
 	}
 }
 
@@ -184,34 +183,6 @@ func (ch *channel) replay() error {
 		if ch.park.on {
 			ch.park.backlog = append(ch.park.backlog, b...)
 			return nil
-		}
-	}
-	return nil
-}
-
-// parkWaiting parks the channels that wait, at the end of a read.
-func (c *conn) parkWaiting() {
-	for _, ch := range c.waiting {
-		if len(ch.park.answers) > 0 {
-			ch.park.on = true
-		}
-	}
-}
-
-// waitForRoom waits, without reading, until the full backlog is taken up.
-func (c *conn) waitForRoom() error {
-	ch := c.full
-	c.full = nil
-	if err := c.endRead(); err != nil {
-		return err
-	}
-	for c.state == running && ch.state == channelOpen && ch.park.on && ch.park.full() {
-		select {
-		case <-c.in.woken:
-		case <-time.After(time.Second): // for our heartbeats
-		}
-		if err := c.attendStalled(); err != nil {
-			return err
 		}
 	}
 	return nil

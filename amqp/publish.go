@@ -144,20 +144,14 @@ func (a *assembly) direct(size uint32) bool {
 	return a.phase == atBody && a.size >= refSize && uint64(size) <= a.left && size > 0
 }
 
-// readBody reads a body frame's payload from the socket into the message.
+// readBody reads a body frame's payload from the socket into the message. The
+// channel may end meanwhile: the reader attends to others while it reads.
 func (ch *channel) readBody(size uint32) error {
 	c := ch.conn
-	if c.state != running || ch.state != channelOpen || ch.park.on {
-		payload, err := c.r.Payload()
-		if err != nil {
-			return err
-		}
-		return c.handle(wire.Head{Type: wire.FrameBody, Channel: ch.id, Size: size}, payload)
-	}
 	if err := c.r.ReadInto(ch.asm.grow(uint64(size))); err != nil {
 		return err
 	}
-	if c.state != running || ch.state != channelOpen { // closed meanwhile
+	if !ch.asm.busy() {
 		return nil
 	}
 	if err := ch.bodyGrown(); err != nil {

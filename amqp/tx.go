@@ -28,7 +28,7 @@ func (ch *channel) txCommit(m *wire.TxCommit) error {
 	}
 	a := ch.answer(m, false)
 	ch.publisher.Commit(
-		func(b *queue.Batch) { addSettles(b, ch.pending) },
+		func(b *queue.Batch) { addSettles(b, ch.acks.tx) },
 		func(err error) { a.give(&wire.TxCommitOk{}, err) },
 	)
 	ch.endTx(free)
@@ -65,6 +65,6 @@ func (ch *channel) endTx(state heldState) {
 		}
 	}
 	ch.unacked.trim()
-	clear(ch.pending)
-	ch.pending = ch.pending[:0]
+	clear(ch.acks.tx)
+	ch.acks.tx = ch.acks.tx[:0]
 }
