@@ -16,6 +16,8 @@ type row struct {
 	fresh bool
 	// once is for rows that are long or steady: one run.
 	once bool
+	// long gives slow products one run only.
+	long bool
 	// ours leaves out products that are slow.
 	ours bool
 	// baseline is measured before each run, without a broker.
@@ -42,9 +44,9 @@ func flowRows() []row {
 			bars: []bar{{perSecond, 0, 0.8e6}, {micros, 0, 1.0}}},
 		{key: "fanout", title: "fan-out 1 to 10 queues, per delivery", measure: flow("--exchange", "fan", "--type", "fanout", "--queues", "10", "-y", "10", "--auto-ack"),
 			bars: []bar{{micros, 0, 0.4}}},
-		{key: "fill-drain", title: "fill 1 M persistent, confirms / drain with acks", fresh: true, measure: fillDrain(128),
+		{key: "fill-drain", title: "fill 1 M persistent, confirms / drain with acks", fresh: true, long: true, measure: fillDrain(128),
 			bars: []bar{{"fill " + micros, 0, 0.7}, {"drain " + micros, 0, 0.5}, {"RSS " + megabytes, 0, 100}}},
-		{key: "fill-drain-1k", title: "fill 1 M x 1 KiB / drain", fresh: true, measure: fillDrain(1024),
+		{key: "fill-drain-1k", title: "fill 1 M x 1 KiB / drain", fresh: true, long: true, measure: fillDrain(1024),
 			bars: []bar{{"fill " + micros, 0, 2}, {"drain " + micros, 0, 1}}},
 	}
 }

@@ -52,7 +52,7 @@ func (r *runner) measure(ctx context.Context, w row) (*outcome, error) {
 			baselines = append(baselines, b)
 		}
 		for _, p := range r.products {
-			if w.ours && p.slow || o.failed[p] != nil {
+			if o.failed[p] != nil || p.slow && (w.ours || w.long && i > 0) {
 				continue
 			}
 			figures, err := r.once(ctx, w, p)
@@ -60,8 +60,8 @@ func (r *runner) measure(ctx context.Context, w row) (*outcome, error) {
 				return nil, ctx.Err()
 			}
 			if err != nil {
-				fmt.Fprintf(r.progress, "%s: %s: %v\n", w.key, p.name, err)
 				o.failed[p] = err
+				fmt.Fprintf(r.progress, "  %-12s failed: %v\n", p.name, err)
 				continue
 			}
 			fmt.Fprintf(r.progress, "  %-12s %s\n", p.name, list(figures))

@@ -51,7 +51,7 @@ func dial(ctx context.Context, o BrokerOptions, bufSize int) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := net.Dialer{Timeout: dialTimeout}
+	d := net.Dialer{Timeout: dialTimeout, KeepAlive: -1}
 	nc, err := d.DialContext(ctx, "tcp", t.address)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
@@ -94,10 +94,7 @@ func (c *conn) handshake(t target, o BrokerOptions) error {
 	if c.channelMax == 0 {
 		c.channelMax = 1<<16 - 1
 	}
-	if err := c.send(0, ok); err != nil {
-		return err
-	}
-	_, err = call[*wire.ConnectionOpenOk](c, 0, &wire.ConnectionOpen{VirtualHost: t.vhost})
+	_, err = call[*wire.ConnectionOpenOk](c, 0, ok, &wire.ConnectionOpen{VirtualHost: t.vhost})
 	return err
 }
 
@@ -142,9 +139,9 @@ func (c *conn) send(ch uint16, methods ...wire.Method) error {
 	return err
 }
 
-// call sends a request and waits for its answer.
-func call[T wire.Method](c *conn, ch uint16, request wire.Method) (T, error) {
-	if err := c.send(ch, request); err != nil {
+// call sends methods, the last of them a request, and waits for its answer.
+func call[T wire.Method](c *conn, ch uint16, methods ...wire.Method) (T, error) {
+	if err := c.send(ch, methods...); err != nil {
 		var none T
 		// What the broker said before it hung up explains more than the write.
 		if _, said := c.receive(); said != nil {

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"encoding/binary"
 	"io"
 	"net"
 	"sync"
@@ -316,5 +315,12 @@ func deliveries(run uint32, seq uint64, n, size int) []byte {
 	return b
 }
 
-// seqAt reads the stamp's number back.
-func seqAt(body []byte) uint64 { return binary.BigEndian.Uint64(body[8:]) }
+// appendReturn adds n returned messages.
+func appendReturn(dst []byte, n int) []byte {
+	for range n {
+		dst = wire.AppendMethod(dst, 1, &wire.BasicReturn{ReplyCode: 312, ReplyText: "NO_ROUTE", RoutingKey: "k"})
+		dst = wire.AppendHeader(dst, 1, 1, []byte{0, 0})
+		dst = wire.AppendBody(dst, 1, []byte{1}, 0)
+	}
+	return dst
+}
