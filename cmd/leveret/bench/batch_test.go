@@ -243,3 +243,24 @@ func BenchmarkConsume(b *testing.B) {
 		run(200)
 	}
 }
+
+// A write that fails between two reads must leave the lock as read expects it.
+func TestReadSurvivesAFailedPump(t *testing.T) {
+	peer := newPeer(t)
+	o := flowOptions(peer, 0)
+	pl, err := newPlan(&o, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newProducer(t.Context(), &o, pl, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.assignment = assignment{context.Background(), 0, func() {}}
+	if err := p.conn.net.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.read(); err == nil {
+		t.Error("read on a closed socket returned no error")
+	}
+}

@@ -173,8 +173,8 @@ func TestNacksAreCounted(t *testing.T) {
 func TestMissingConfirmsAreAnError(t *testing.T) {
 	p := newPeer(t)
 	p.mute = func(n uint64) bool { return n > 90 }
-	o := flowOptions(p, 0)
-	o.Length.Time, o.Length.Grace = 100*time.Millisecond, 100*time.Millisecond
+	o := flowOptions(p, 110)
+	o.Length.Grace = 100 * time.Millisecond
 	_, err := Run(t.Context(), o, nil)
 	if err == nil || !strings.Contains(err.Error(), "20 publishes are not confirmed") {
 		t.Errorf("error = %v, want the 20 publishes of the window", err)
@@ -186,7 +186,7 @@ func TestTimedRunEndsAndInterruptIsNoError(t *testing.T) {
 		name      string
 		time      time.Duration
 		interrupt time.Duration
-	}{{"time", 100 * time.Millisecond, 0}, {"interrupt", 0, 100 * time.Millisecond}} {
+	}{{"time", time.Second, 0}, {"interrupt", 0, time.Second}} {
 		t.Run(c.name, func(t *testing.T) {
 			o := flowOptions(newPeer(t), 0)
 			o.Length.Time, o.Length.Warmup = c.time, c.time/2
@@ -200,7 +200,7 @@ func TestTimedRunEndsAndInterruptIsNoError(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ph := r.Phases[0]; ph.Messages == 0 || ph.Seconds > 2 || r.fault() != nil {
+			if ph := r.Phases[0]; ph.Messages == 0 || ph.Seconds > 10 || r.fault() != nil {
 				t.Errorf("phase %+v, fault %v", ph, r.fault())
 			}
 		})

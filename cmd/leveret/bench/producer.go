@@ -83,7 +83,11 @@ func (p *producer) release() error {
 	if p.idle == nil || !p.pumps() {
 		return nil
 	}
-	return p.pump()
+	err := p.pump()
+	if err != nil {
+		p.mu.Lock() // no read follows, hence no acquire: read still unlocks
+	}
+	return err
 }
 
 func (p *producer) acquire() error {
