@@ -235,7 +235,7 @@ func (ch *channel) release(last wire.Method) {
 	ch.mu.Unlock()
 	for _, k := range all {
 		if k != nil {
-			k.qc.Release()
+			ch.conn.session.Release(k.qc)
 		}
 	}
 }

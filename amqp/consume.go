@@ -143,7 +143,7 @@ func (ch *channel) cancel(m *wire.BasicCancel) {
 	ch.mu.Unlock()
 	switch {
 	case k != nil:
-		k.qc.Cancel() // nothing is delivered after this returns
+		ch.conn.session.Cancel(k.qc) // nothing is delivered after this returns
 		ch.mu.Lock()
 		k.end()
 		ch.mu.Unlock()

@@ -260,3 +260,26 @@ func (s *Session) Consume(name string, o queue.ConsumerOptions) (*queue.Consumer
 	}
 	return q.Attach(o)
 }
+
+// Cancel ends a consumer; its unacknowledged messages stay held. An auto-delete
+// queue that has lost its last consumer by it is gone when Cancel returns:
+// RabbitMQ answers basic.cancel only then.
+func (s *Session) Cancel(c *queue.Consumer) {
+	c.Cancel()
+	s.b.autoDelete(c)
+}
+
+// Release gives back all that a consumer or getter holds and ends it, with the
+// same promise as Cancel.
+func (s *Session) Release(c *queue.Consumer) {
+	c.Release()
+	s.b.autoDelete(c)
+}
+
+// autoDelete deletes the queue that c has left, if that was the last consumer.
+// A getter is none: it never makes an auto-delete queue used.
+func (b *Broker) autoDelete(c *queue.Consumer) {
+	if c.Queue().Options().AutoDelete && c.Options().Sink != nil {
+		b.discardUnused(c.Queue())
+	}
+}
