@@ -42,6 +42,11 @@ func (c *Confirms) add(n, pos uint64) {
 		run.ticket = t
 	}
 	c.mu.Lock()
+	if waiting := len(c.runs); waiting > 0 {
+		// Behind what waits, nothing is acknowledged earlier. The newest run
+		// then always has the position that answers all.
+		run.pos = max(run.pos, c.runs[waiting-1].pos)
+	}
 	c.last += n
 	run.last = c.last
 	c.runs = append(c.runs, run)
@@ -52,31 +57,19 @@ func (c *Confirms) add(n, pos uint64) {
 	c.wake()
 }
 
-// wake asks the log for the oldest run, or calls ready when it is durable.
+// wake asks the log for the newest run, so that one sync answers all, or calls
+// ready when there is nothing to wait for.
 func (c *Confirms) wake() {
-	for {
-		c.mu.Lock()
-		if c.closed || c.waiting || len(c.runs) == 0 {
-			c.mu.Unlock()
-			return
-		}
-		// Waiting for the newest run lets one sync answer all.
-		pos := c.runs[len(c.runs)-1].pos
-		if pos == 0 || c.b.opt.Log == nil {
-			c.mu.Unlock()
-			c.ready()
-			return
-		}
-		c.waiting = true
+	c.mu.Lock()
+	if c.closed || c.waiting || len(c.runs) == 0 {
 		c.mu.Unlock()
-		if !c.b.opt.Log.Notify(pos, c) {
-			return
-		}
-		c.mu.Lock()
-		c.waiting = false
-		c.mu.Unlock()
-		c.ready()
 		return
+	}
+	pos := c.runs[len(c.runs)-1].pos
+	c.waiting = pos > 0
+	c.mu.Unlock()
+	if pos == 0 || c.b.opt.Log.Notify(pos, c) {
+		c.Durable(pos)
 	}
 }
 

@@ -135,7 +135,7 @@ func (s *Session) checkExchange(m *wire.ExchangeDeclare) error {
 	}
 	name, ok := a.(string)
 	if !ok {
-		return wire.Errorf(wire.PreconditionFailed, "invalid type '%s' for arg 'alternate-exchange' in exchange '%s' in vhost '%s'", erlangType(a), m.Exchange, s.vhost.name)
+		return wire.Errorf(wire.PreconditionFailed, "invalid type '%s' for arg 'alternate-exchange' in exchange '%s' in vhost '%s'", wire.TypeName(a), m.Exchange, s.vhost.name)
 	}
 	if err := s.may(Read, "exchange", m.Exchange); err != nil {
 		return err
@@ -166,56 +166,11 @@ func (x *exchangeRef) inequivalent(m *wire.ExchangeDeclare) error {
 	case gotSet && haveSet && got != have:
 		return differs("alternate-exchange", quote(got), quote(have))
 	case gotSet && !haveSet:
-		return differs("alternate-exchange", fmt.Sprintf("the value '%v' of type '%s'", got, erlangType(got)), "none")
+		return differs("alternate-exchange", fmt.Sprintf("the value '%v' of type '%s'", got, wire.TypeName(got)), "none")
 	case haveSet && !gotSet:
-		return differs("alternate-exchange", "none", fmt.Sprintf("the value '%v' of type '%s'", have, erlangType(have)))
+		return differs("alternate-exchange", "none", fmt.Sprintf("the value '%v' of type '%s'", have, wire.TypeName(have)))
 	}
 	return nil
-}
-
-// erlangType is the name that RabbitMQ's texts give the type of a table value.
-func erlangType(v any) string {
-	switch v.(type) {
-	case bool:
-		return "bool"
-	case int8:
-		return "byte"
-	case uint8:
-		return "unsignedbyte"
-	case int16:
-		return "short"
-	case uint16:
-		return "unsignedshort"
-	case int32:
-		return "signedint"
-	case uint32:
-		return "unsignedint"
-	case int64:
-		return "long"
-	case float32:
-		return "float"
-	case float64:
-		return "double"
-	}
-	return erlangCompound(v)
-}
-
-func erlangCompound(v any) string {
-	switch v.(type) {
-	case string:
-		return "longstr"
-	case []byte:
-		return "binary"
-	case wire.Timestamp:
-		return "timestamp"
-	case wire.Table:
-		return "table"
-	case wire.Array:
-		return "array"
-	case wire.Decimal:
-		return "decimal"
-	}
-	return "void"
 }
 
 // DeleteExchange is exchange.delete; one that is missing is deleted already.

@@ -85,7 +85,7 @@ func (cc *ccKeys) read(name string, typ byte, value []byte) error {
 	}
 	list, ok := t[0].Value.(wire.Array)
 	if !ok {
-		return wire.Errorf(wire.PreconditionFailed, "invalid message: {unacceptable_type_in_header,%q,%s}", name, erlangType(t[0].Value))
+		return wire.Errorf(wire.PreconditionFailed, "invalid message: {unacceptable_type_in_header,%q,%s}", name, wire.TypeName(t[0].Value))
 	}
 	for _, v := range list {
 		if key, ok := v.(string); ok {

@@ -20,7 +20,7 @@ func checkMatch(args wire.Table) error {
 	switch {
 	case !text:
 		return wire.Errorf(wire.PreconditionFailed, "Invalid x-match field type %s (value %s); expected longstr",
-			termType(v), term(v))
+			wire.TypeName(v), term(v))
 	case mode == "all" || mode == "any" || mode == "all-with-x" || mode == "any-with-x":
 		return nil
 	}
@@ -28,50 +28,6 @@ func checkMatch(args wire.Table) error {
 		"Invalid x-match field value %s; expected all, any, all-with-x, or any-with-x", binaryTerm(mode))
 }
 
-// termType is RabbitMQ's name of a value's type.
-func termType(v any) string {
-	switch v.(type) {
-	case bool:
-		return "bool"
-	case int8:
-		return "byte"
-	case uint8:
-		return "unsignedbyte"
-	case int16:
-		return "short"
-	case uint16:
-		return "unsignedshort"
-	case int32:
-		return "signedint"
-	case uint32:
-		return "unsignedint"
-	case int64:
-		return "long"
-	case float32:
-		return "float"
-	case float64:
-		return "double"
-	}
-	return compoundType(v)
-}
-
-func compoundType(v any) string {
-	switch v.(type) {
-	case wire.Decimal:
-		return "decimal"
-	case string:
-		return "longstr"
-	case []byte:
-		return "binary"
-	case wire.Timestamp:
-		return "timestamp"
-	case wire.Table:
-		return "table"
-	case wire.Array:
-		return "array"
-	}
-	return "void"
-}
 
 func term(v any) string {
 	switch v := v.(type) {
@@ -88,13 +44,13 @@ func term(v any) string {
 	case wire.Table:
 		parts := make([]string, 0, len(v))
 		for _, f := range v {
-			parts = append(parts, "{"+binaryTerm(f.Name)+","+termType(f.Value)+","+term(f.Value)+"}")
+			parts = append(parts, "{"+binaryTerm(f.Name)+","+wire.TypeName(f.Value)+","+term(f.Value)+"}")
 		}
 		return "[" + strings.Join(parts, ",") + "]"
 	case wire.Array:
 		parts := make([]string, 0, len(v))
 		for _, e := range v {
-			parts = append(parts, "{"+termType(e)+","+term(e)+"}")
+			parts = append(parts, "{"+wire.TypeName(e)+","+term(e)+"}")
 		}
 		return "[" + strings.Join(parts, ",") + "]"
 	case nil:

@@ -64,7 +64,7 @@ const maxTTL = 315360000000
 
 func checkInt(v any, _ wire.Table) string {
 	if _, ok := wire.Int(v); !ok {
-		return fmt.Sprintf(`"expected integer, got %s"`, typeName(v))
+		return fmt.Sprintf(`"expected integer, got %s"`, wire.TypeName(v))
 	}
 	return ""
 }
@@ -76,7 +76,7 @@ func checkBool(v any, _ wire.Table) string {
 	return ""
 }
 
-func unacceptable(v any) string { return fmt.Sprintf("{unacceptable_type,%s}", typeName(v)) }
+func unacceptable(v any) string { return fmt.Sprintf("{unacceptable_type,%s}", wire.TypeName(v)) }
 
 func checkCount(v any, _ wire.Table) string {
 	n, ok := wire.Int(v)

@@ -36,7 +36,7 @@ func ParseArguments(vhost, name string, t wire.Table) (Arguments, error) {
 	if v, ok := t.Get("x-dead-letter-exchange"); ok {
 		if _, ok := v.(string); !ok {
 			return Arguments{}, wire.Errorf(wire.PreconditionFailed,
-				"invalid type '%s' for arg 'x-dead-letter-exchange' in %s", typeName(v), at)
+				"invalid type '%s' for arg 'x-dead-letter-exchange' in %s", wire.TypeName(v), at)
 		}
 	}
 	for _, a := range declareArguments {

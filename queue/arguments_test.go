@@ -161,7 +161,7 @@ func TestTypeNames(t *testing.T) {
 	var got []string
 	for _, v := range []any{true, int8(0), uint8(0), int16(0), uint16(0), int32(0), uint32(0), int64(0), "", float32(0), 0.0,
 		wire.Decimal{}, []byte{}, wire.Timestamp(0), wire.Table{}, wire.Array{}, nil} {
-		got = append(got, typeName(v))
+		got = append(got, wire.TypeName(v))
 	}
 	equal(t, got, "[bool byte unsignedbyte short unsignedshort signedint unsignedint long longstr float double decimal binary timestamp table array void]")
 }

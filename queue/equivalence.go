@@ -37,9 +37,9 @@ func (p place) inequivalent(key string, given, current any, gives, has bool) err
 	case gives && has:
 		g, c = fmt.Sprintf("'%v'", given), fmt.Sprintf("'%v'", current)
 	case gives:
-		g = fmt.Sprintf("the value '%v' of type '%s'", given, typeName(given))
+		g = fmt.Sprintf("the value '%v' of type '%s'", given, wire.TypeName(given))
 	case has:
-		c = fmt.Sprintf("the value '%v' of type '%s'", current, typeName(current))
+		c = fmt.Sprintf("the value '%v' of type '%s'", current, wire.TypeName(current))
 	}
 	return wire.Errorf(wire.PreconditionFailed, "inequivalent arg '%s' for %s: received %s but current is %s", key, p, g, c)
 }
@@ -57,49 +57,4 @@ func equivalent(x, y any) bool {
 		return xInt && yInt && n == m
 	}
 	return reflect.DeepEqual(x, y)
-}
-
-// typeName is RabbitMQ's name of a table value's type.
-func typeName(v any) string {
-	switch v.(type) {
-	case bool:
-		return "bool"
-	case int8:
-		return "byte"
-	case uint8:
-		return "unsignedbyte"
-	case int16:
-		return "short"
-	case uint16:
-		return "unsignedshort"
-	case int32:
-		return "signedint"
-	case uint32:
-		return "unsignedint"
-	case int64:
-		return "long"
-	case string:
-		return "longstr"
-	}
-	return otherTypeName(v)
-}
-
-func otherTypeName(v any) string {
-	switch v.(type) {
-	case float32:
-		return "float"
-	case float64:
-		return "double"
-	case wire.Decimal:
-		return "decimal"
-	case []byte:
-		return "binary"
-	case wire.Timestamp:
-		return "timestamp"
-	case wire.Table:
-		return "table"
-	case wire.Array:
-		return "array"
-	}
-	return "void"
 }

@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/broker"
@@ -170,17 +169,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return s.stopErr
 }
 
-// shutdownMax bounds the wait for clients to answer the close of their
-// connections (extension: stop and restart).
-const shutdownMax = 5 * time.Second
-
 // release ends whatever of the node was started, last first.
 func (s *Server) release(ctx context.Context) error {
 	var errs []error
 	if s.amqp != nil {
-		bounded, cancel := context.WithTimeout(ctx, shutdownMax)
-		errs = append(errs, s.amqp.Shutdown(bounded))
-		cancel()
+		errs = append(errs, s.amqp.Shutdown(ctx)) // bounds its own wait for clients
 	}
 	if s.listener != nil {
 		_ = s.listener.Close() // Shutdown has closed it

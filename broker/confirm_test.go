@@ -1,0 +1,88 @@
+package broker
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/leveretmq/leveret/queue"
+)
+
+// stepLog is a log whose syncs the test makes.
+type stepLog struct {
+	queue.Log // unused
+	synced    uint64
+	waiting   []interface{ Durable(uint64) }
+	wanted    []uint64
+}
+
+func (l *stepLog) Durable() uint64 { return l.synced }
+
+func (l *stepLog) Notify(pos uint64, w interface{ Durable(uint64) }) bool {
+	if pos < l.synced {
+		return true
+	}
+	l.waiting, l.wanted = append(l.waiting, w), append(l.wanted, pos)
+	return false
+}
+
+// sync makes everything below end durable and tells who waited for it.
+func (l *stepLog) sync(end uint64) {
+	l.synced = end
+	waiting, wanted := l.waiting, l.wanted
+	l.waiting, l.wanted = nil, nil
+	for i, w := range waiting {
+		if wanted[i] < end {
+			w.Durable(end)
+		} else {
+			l.Notify(wanted[i], w)
+		}
+	}
+}
+
+type ack struct {
+	tag      uint64
+	multiple bool
+}
+
+// window gives confirms over log, and the acks that its writer would send.
+func window(t *testing.T, log Log) (*Confirms, *[]ack) {
+	t.Helper()
+	b := guestSession(t).b
+	b.opt.Log = log
+	acks := new([]ack)
+	c := &Confirms{b: b}
+	c.ready = func() {
+		c.Take(func(tag uint64, multiple, ok bool) { *acks = append(*acks, ack{tag, multiple}) })
+	}
+	return c, acks
+}
+
+// Transient publishes have nothing to wait for themselves, but stand behind
+// persistent ones: these must not be forgotten when the last publish is none.
+func TestConfirmsOfMixedRuns(t *testing.T) {
+	log := &stepLog{}
+	c, acks := window(t, log)
+	c.add(1, 100)
+	c.add(1, 150)
+	c.add(1, 0)
+	log.sync(120)
+	log.sync(160)
+	if want := []ack{{1, false}, {3, true}}; !slices.Equal(*acks, want) {
+		t.Fatalf("acks %v, want %v", *acks, want)
+	}
+}
+
+func TestConfirmsBeforeSync(t *testing.T) {
+	log := &stepLog{}
+	c, acks := window(t, log)
+	c.add(2, 0)
+	c.add(3, 100)
+	if want := []ack{{2, true}}; !slices.Equal(*acks, want) {
+		t.Fatalf("before the sync: acks %v, want %v", *acks, want)
+	}
+	c.close()
+	log.sync(200)
+	if len(*acks) != 1 {
+		t.Fatalf("acks after close: %v", *acks)
+	}
+}
