@@ -13,7 +13,7 @@ import (
 // and waits without a buffer.
 var errIdle = errors.New("amqp: idle")
 
-// longAgo as a read deadline interrupts the reader.
+// longAgo as a read deadline interrupts the reader; read-only.
 var longAgo = time.Unix(1, 0)
 
 // socket is the reading side of a connection. Its read deadline serves three

@@ -22,7 +22,7 @@ type exchangeRef struct {
 // routes is one version of an exchange's bindings.
 type routes struct{ exchange.Router }
 
-// predeclared are the exchanges of every virtual host.
+// predeclared are the exchanges of every virtual host; read-only.
 var predeclared = [...]meta.Exchange{
 	{Name: "", Kind: "direct"}, {Name: "amq.direct", Kind: "direct"}, {Name: "amq.fanout", Kind: "fanout"}, {Name: "amq.topic", Kind: "topic"},
 	{Name: "amq.headers", Kind: "headers"}, {Name: "amq.match", Kind: "headers"}, {Name: "amq.rabbitmq.trace", Kind: "topic", Internal: true},

@@ -27,6 +27,7 @@ type CorruptionError struct {
 	Reason string
 }
 
+// Error names file, offset and reason.
 func (e *CorruptionError) Error() string {
 	return fmt.Sprintf("corrupt log: %s at offset %d: %s", e.File, e.Offset, e.Reason)
 }

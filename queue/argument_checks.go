@@ -34,7 +34,8 @@ func (a *argument) of(queueType string) bool {
 	return a.types&classic != 0
 }
 
-// declareArguments are checked in this order (rabbit_amqqueue:declare_args).
+// declareArguments are checked in this order (rabbit_amqqueue:declare_args);
+// read-only.
 var declareArguments = []argument{
 	{"x-expires", classic | quorum, checkExpires},
 	{"x-message-ttl", classic | quorum, checkTTL},

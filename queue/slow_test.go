@@ -22,7 +22,6 @@ type slowPlay struct {
 type slowConsumer struct {
 	c        *Consumer
 	sink     *testSink
-	shared   int // credits of the channel in use
 	prefetch int
 	noAck    bool
 	held     map[uint64]string

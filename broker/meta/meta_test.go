@@ -243,9 +243,9 @@ func same(t *testing.T, s, loaded *State) {
 		for _, b := range s.From(n) {
 			if s.durable(b) {
 				bindings++
-				k := string(b.key())
+				k := b.key()
 				src, dst := b.ends()
-				if got := loaded.from[src][k]; !reflect.DeepEqual(got, b) || loaded.to[dst][k] != got {
+				if got := loaded.from[src][string(k)]; !reflect.DeepEqual(got, b) || loaded.to[dst][string(k)] != got {
 					t.Fatalf("loaded %v, want %v", got, b)
 				}
 			}

@@ -39,6 +39,7 @@ func (s script) run(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", s.command[0], err)
 	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // when the test ends before the script
 	limit := time.AfterFunc(scriptLimit, func() { _ = cmd.Process.Kill() })
 	steps, printed := s.follow(in, out)
 	err := cmd.Wait()

@@ -82,16 +82,22 @@ func (b *Broker) Output() string {
 func (b *Broker) Start() {
 	b.t.Helper()
 	from := b.log.len()
-	p, err := launch(b.command(), b.log)
-	if err != nil {
-		b.t.Fatalf("start the broker: %v", err)
-	}
-	b.process = p
+	b.Launch()
 	if External() {
 		b.awaitGreeting(90 * time.Second)
 		return
 	}
 	b.awaitLine(from, 30*time.Second)
+}
+
+// Launch starts the process as Start does and does not wait.
+func (b *Broker) Launch() {
+	b.t.Helper()
+	p, err := launch(b.command(), b.log)
+	if err != nil {
+		b.t.Fatalf("start the broker: %v", err)
+	}
+	b.process = p
 }
 
 // Stop asks the broker to end with SIGTERM and fails the test unless it does

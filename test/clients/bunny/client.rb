@@ -14,10 +14,6 @@ def check(condition, what)
   raise what unless condition
 end
 
-def wait_until(what)
-  Timeout.timeout(20, nil, what) { sleep 0.02 until yield }
-end
-
 connection = Bunny.new(ARGV[0], network_recovery_interval: 0.2, recover_from_connection_close: true, log_level: :fatal)
 connection.start
 channel = connection.create_channel
@@ -64,10 +60,12 @@ ok "return"
 
 10.times { |n| queue.publish("kept#{n}", persistent: true) }
 check channel.wait_for_confirms, "not all publishes were confirmed"
+recovered = Queue.new
+connection.after_recovery_completed { recovered << true }
 puts "restart"
 $stdout.flush
 $stdin.gets
-wait_until("connection did not recover") { connection.open? && channel.open? }
+Timeout.timeout(20) { recovered.pop }
 ok "closed"
 kept = Queue.new
 queue.subscribe(manual_ack: true) { |info, _, body| kept << body; channel.ack(info.delivery_tag) }

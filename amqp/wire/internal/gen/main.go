@@ -51,7 +51,7 @@ type spec struct {
 }
 
 // accessClass is not in the file any more, but old clients still send it and
-// RabbitMQ answers it.
+// RabbitMQ answers it; read-only.
 var accessClass = class{Name: "access", Index: 30, Methods: []method{
 	{Name: "request", Index: 10, Fields: []field{
 		{Name: "realm", Type: "shortstr"}, {Name: "exclusive", Type: "bit"}, {Name: "passive", Type: "bit"},
@@ -147,6 +147,7 @@ func writeParse(b *bytes.Buffer, s *spec) {
 	b.WriteString("}\nreturn nil\n}\n\n")
 }
 
+// goTypes are the Go types of the protocol's; read-only.
 var goTypes = map[string]string{"bit": "bool", "octet": "uint8", "short": "uint16", "long": "uint32", "longlong": "uint64",
 	"shortstr": "string", "longstr": "string", "timestamp": "Timestamp", "table": "Table"}
 
