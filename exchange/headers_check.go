@@ -28,7 +28,6 @@ func checkMatch(args wire.Table) error {
 		"Invalid x-match field value %s; expected all, any, all-with-x, or any-with-x", binaryTerm(mode))
 }
 
-
 func term(v any) string {
 	switch v := v.(type) {
 	case float32:
