@@ -65,12 +65,12 @@ func (b *Broker) discardUnused(q *queue.Queue) {
 // deadLetter adds the settle of a leaving message and the publish of its dead
 // letter, one batch for both. Without a place to go it is the settle alone.
 func (b *Broker) deadLetter(batch *queue.Batch, q *queue.Queue, w *queue.Outside) {
-	o := q.Options()
-	if o.Arguments.DeadLetterExchange == nil {
+	o, set := q.Options(), q.Settings()
+	if set.DeadLetterExchange == nil {
 		batch.Dead(q, w.Seq)
 		return
 	}
-	d := death{queue: o.Name, reason: w.Reason, at: wire.Timestamp(b.opt.Clock.Now().Unix()), to: *o.Arguments.DeadLetterExchange, key: o.Arguments.DeadLetterRoutingKey}
+	d := death{queue: o.Name, reason: w.Reason, at: wire.Timestamp(b.opt.Clock.Now().Unix()), to: *set.DeadLetterExchange, key: set.DeadLetterRoutingKey}
 	props, err := wire.ParseProperties(w.Content.Props)
 	if err != nil {
 		b.drops.Add(1)

@@ -2,20 +2,15 @@ package queue
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/leveretmq/leveret/amqp/wire"
 )
 
 // Arguments are the checked x-arguments of a queue.
 type Arguments struct {
-	TTL                  time.Duration // x-message-ttl, if HasTTL: 0 is legal
-	HasTTL               bool
-	Expires              time.Duration // x-expires; 0: none
-	DeadLetterExchange   *string       // "" is the default exchange
-	DeadLetterRoutingKey *string
-	Type                 string     // x-queue-type; "classic" when absent
-	Table                wire.Table // as declared, to be listed and compared
+	Settings
+	Type  string     // x-queue-type; "classic" when absent
+	Table wire.Table // as declared, to be listed and compared
 }
 
 // place names a queue in errors.
@@ -58,29 +53,11 @@ func ParseArguments(vhost, name string, t wire.Table) (Arguments, error) {
 
 // readArguments takes the values out of a checked table.
 func readArguments(t wire.Table) Arguments {
-	a := Arguments{Type: "classic", Table: t}
+	a := Arguments{Settings: readSettings(t), Type: "classic", Table: t}
 	if v, ok := t.Get("x-queue-type"); ok {
 		a.Type = v.(string)
 	}
-	if v, ok := t.Get("x-message-ttl"); ok {
-		n, _ := wire.Int(v)
-		a.TTL, a.HasTTL = time.Duration(n)*time.Millisecond, true
-	}
-	if v, ok := t.Get("x-expires"); ok {
-		n, _ := wire.Int(v)
-		a.Expires = time.Duration(n) * time.Millisecond
-	}
-	a.DeadLetterExchange = optional(t, "x-dead-letter-exchange")
-	a.DeadLetterRoutingKey = optional(t, "x-dead-letter-routing-key")
 	return a
-}
-
-func optional(t wire.Table, key string) *string {
-	if v, ok := t.Get(key); ok {
-		s := v.(string)
-		return &s
-	}
-	return nil
 }
 
 // checkType refuses arguments that another queue type understands.
@@ -139,15 +116,6 @@ func laterArguments(key string, v any) bool {
 		return v != false
 	}
 	return false
-}
-
-// config is what the arguments mean to the state machine.
-func (a *Arguments) config(autoDelete bool) Config {
-	c := Config{TTL: -1, Lease: int64(a.Expires), DeadLetter: a.DeadLetterExchange != nil, AutoDelete: autoDelete}
-	if a.HasTTL {
-		c.TTL = int64(a.TTL)
-	}
-	return c
 }
 
 // parse checks the arguments of basic.consume.

@@ -6,24 +6,25 @@ type Kind uint8
 // Commands of a State. What each one reads of Command stands behind it; Now is
 // read by all.
 const (
-	Enqueue  Kind = iota + 1 // Loc, Size, Marks, TTL: effect Seq
-	Attach                   // Consumer: effect Holder, or Refused
-	Open                     // Holder: started, or its sink has room again
-	Block                    // Holder: its sink is full
-	Sent                     // Holder, To (count), NoAck: the sink took the next To deliveries
-	Settle                   // Holder, From, To (ids): acknowledged
-	Discard                  // Holder, From, To (ids): rejected without requeue
-	Requeue                  // Holder, From, To (ids): back to their places
-	Checkout                 // Holder: basic.get takes the head: effects Seq and ID
-	Recall                   // Holder: what is not sent goes back
-	Detach                   // Holder: no more deliveries; what is not sent goes back
-	Release                  // Holder: detached, all it holds goes back, the number is free
-	Purge                    // From (seq): ready messages go, at most purgeStep entries: effects Seq and More
-	Leave                    // From (seq): a leaving message is settled
-	Withhold                 // From (seq): a message that was not sent cannot be read
-	Touch                    // the lease of an expiring queue is renewed
-	Tick                     // time passed: effects Dead, Gone, Lapsed, More
-	Drop                     // From (seq): delete, as Purge but whatever the status
+	Enqueue   Kind = iota + 1 // Loc, Size, Marks, TTL: effect Seq
+	Attach                    // Consumer: effect Holder, or Refused
+	Open                      // Holder: started, or its sink has room again
+	Block                     // Holder: its sink is full
+	Sent                      // Holder, To (count), NoAck: the sink took the next To deliveries
+	Settle                    // Holder, From, To (ids): acknowledged
+	Discard                   // Holder, From, To (ids): rejected without requeue
+	Requeue                   // Holder, From, To (ids): back to their places
+	Checkout                  // Holder: basic.get takes the head: effects Seq and ID
+	Recall                    // Holder: what is not sent goes back
+	Detach                    // Holder: no more deliveries; what is not sent goes back
+	Release                   // Holder: detached, all it holds goes back, the number is free
+	Purge                     // From (seq): ready messages go, at most purgeStep entries: effects Seq and More
+	Leave                     // From (seq): a leaving message is settled
+	Withhold                  // From (seq): a message that was not sent cannot be read
+	Touch                     // the lease of an expiring queue is renewed
+	Tick                      // time passed: effects Dead, Gone, Lapsed, More
+	Configure                 // Config: what holds from now on; the lease begins anew
+	Drop                      // From (seq): delete, as Purge but whatever the status
 )
 
 // Command is the one input of a State.
@@ -40,6 +41,7 @@ type Command struct {
 	TTL    int64 // of the message, nanoseconds; negative: none
 	// Consumer is what Attach adds; nil adds a getter.
 	Consumer *ConsumerSpec
+	Config   *Config
 }
 
 // ConsumerSpec is what the state machine knows of a consumer.

@@ -47,6 +47,7 @@ type Queue struct {
 	mark   atomic.Pointer[Batch] // the batch that counts this queue among its own
 
 	mu        sync.Mutex // guards what follows
+	settings  Settings
 	state     *State
 	arena     arena
 	consumers []*Consumer // by holder number; nil: free
@@ -68,7 +69,8 @@ func New(o Options) *Queue {
 		o.ArenaBytes = arenaDefault
 	}
 	q := &Queue{opt: o, logged: o.Durable && !o.Exclusive && o.Log != nil, epoch: o.Clock.Now(), armed: noDeadline}
-	q.state = NewState(o.Arguments.config(o.AutoDelete), o.Memory, q.admit)
+	q.settings = o.Arguments.Settings
+	q.state = NewState(q.settings.config(o.AutoDelete), o.Memory, q.admit)
 	q.arena.init(o.Memory)
 	q.locked(func(w *work) {}) // an expiring queue's lease begins
 	return q

@@ -72,6 +72,8 @@ func (s *State) Apply(c *Command, fx *Effects) {
 		s.idleSince = c.Now
 	case Tick:
 		s.tick(c.Now, fx)
+	case Configure:
+		s.config, s.idleSince = *c.Config, c.Now
 	default:
 		s.applyConsumer(c, fx)
 	}

@@ -1,0 +1,66 @@
+package queue
+
+import (
+	"time"
+
+	"github.com/leveretmq/leveret/amqp/wire"
+)
+
+// Settings are what may change in a living queue: x-arguments that a policy
+// may set too. A queue begins with its arguments'; Configure changes them.
+type Settings struct {
+	TTL                  time.Duration // message-ttl, if HasTTL: 0 is legal
+	HasTTL               bool
+	Expires              time.Duration // expires; 0: none
+	DeadLetterExchange   *string       // "" is the default exchange
+	DeadLetterRoutingKey *string
+}
+
+// readSettings takes the values out of a checked table.
+func readSettings(t wire.Table) (s Settings) {
+	if v, ok := t.Get("x-message-ttl"); ok {
+		n, _ := wire.Int(v)
+		s.TTL, s.HasTTL = time.Duration(n)*time.Millisecond, true
+	}
+	if v, ok := t.Get("x-expires"); ok {
+		n, _ := wire.Int(v)
+		s.Expires = time.Duration(n) * time.Millisecond
+	}
+	s.DeadLetterExchange = optional(t, "x-dead-letter-exchange")
+	s.DeadLetterRoutingKey = optional(t, "x-dead-letter-routing-key")
+	return s
+}
+
+func optional(t wire.Table, key string) *string {
+	if v, ok := t.Get(key); ok {
+		s := v.(string)
+		return &s
+	}
+	return nil
+}
+
+// config is what the settings mean to the state machine.
+func (s *Settings) config(autoDelete bool) Config {
+	c := Config{TTL: -1, Lease: int64(s.Expires), DeadLetter: s.DeadLetterExchange != nil, AutoDelete: autoDelete}
+	if s.HasTTL {
+		c.TTL = int64(s.TTL)
+	}
+	return c
+}
+
+// Settings returns what holds now.
+func (q *Queue) Settings() Settings {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.settings
+}
+
+// Configure changes the settings. They hold for what happens from now on;
+// messages keep the deadline that they were given.
+func (q *Queue) Configure(s Settings) {
+	q.locked(func(w *work) {
+		q.settings = s
+		config := s.config(q.opt.AutoDelete)
+		q.apply(w, &Command{Kind: Configure, Now: q.time(w), Config: &config})
+	})
+}
