@@ -28,6 +28,11 @@ type Log interface {
 	Durable() uint64
 	// Hasten makes pos durable at once if that can be done well; true: it is.
 	Hasten(pos uint64) bool
+	// Behind says that too much waits to be written, or the disk is full.
+	Behind() bool
+	// Wait returns when n octets may be appended and the log is not behind. An
+	// error says that stop had a value, or the log ended.
+	Wait(n int, stop <-chan struct{}) error
 }
 
 // Meta is the metadata store.
@@ -69,6 +74,7 @@ type Broker struct {
 	exByID map[uint64]*exchangeRef
 
 	replies replies
+	alarms  alarms
 	drops   atomic.Uint64 // dead letters that found no queue
 }
 
@@ -91,7 +97,8 @@ type queueRef struct {
 // Open loads the metadata. A broker with a log then gets its records as
 // persistence's Owner, and Restored.
 func Open(o Options) (*Broker, error) {
-	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{}}
+	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{},
+		alarms: alarms{raised: map[Alarm]bool{}}}
 	var err error
 	if b.level, err = levelOf(o.Compatibility); err != nil {
 		return nil, err

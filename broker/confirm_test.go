@@ -47,6 +47,12 @@ type ack struct {
 // Hasten is never ready to.
 func (l *stepLog) Hasten(uint64) bool { return false }
 
+// Behind is never so.
+func (l *stepLog) Behind() bool { return false }
+
+// Wait has nothing to wait for.
+func (l *stepLog) Wait(int, <-chan struct{}) error { return nil }
+
 // window gives confirms over log, and the acks that its writer would send.
 func window(t *testing.T, log Log) (*Confirms, *[]ack) {
 	t.Helper()
