@@ -64,6 +64,7 @@ func or[T comparable](v *T, otherwise T) {
 type Server struct {
 	opt      Options
 	segments sync.Pool              // of *segment
+	bodies   wire.Bodies            // of publishes under way
 	alarm    atomic.Pointer[string] // why publishing is held; nil: it is not
 	group    sync.WaitGroup         // connections
 

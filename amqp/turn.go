@@ -57,6 +57,7 @@ func (c *conn) flush() {
 	c.commitSettles()
 	for _, ch := range c.turn.touched {
 		ch.feedStarved()
+		ch.publisher.AwaitRoom()
 	}
 	clear(c.turn.touched)
 	c.turn.touched = c.turn.touched[:0]
