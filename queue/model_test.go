@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ type player struct {
 	args    wire.Table
 	serial  int
 	history []string
+	channel channelSink // of some of the consumers
 }
 
 func (p *player) note(format string, args ...any) {
@@ -59,6 +61,7 @@ func (p *player) check(want []*naiveMessage) {
 			p.fail("a consumer of prefetch %d holds %d", c.prefetch, len(c.held))
 		}
 	}
+	p.checkChannel(want)
 	if got != len(want) {
 		p.fail("%d deliveries, want %v", got, texts(want))
 	}
@@ -68,6 +71,19 @@ func (p *player) check(want []*naiveMessage) {
 		}
 	}
 	p.checkCounts()
+}
+
+// checkChannel: consumers of one channel get the messages in their order.
+func (p *player) checkChannel(want []*naiveMessage) {
+	last := -1
+	for _, body := range p.channel.got {
+		at := slices.IndexFunc(want, func(m *naiveMessage) bool { return strings.TrimSuffix(body, "*") == m.body })
+		if at < last {
+			p.fail("the channel got %v out of order of %v", p.channel.got, texts(want))
+		}
+		last = at
+	}
+	p.channel.got = nil
 }
 
 func (m *naiveMessage) text() string {
@@ -198,7 +214,11 @@ func (p *player) attach() {
 	p.note("attach prefetch=%d priority=%d noAck=%v", c.prefetch, c.priority, c.noAck)
 	p.n.consumers = append(p.n.consumers, c)
 	c.sink = newSink()
-	c.c, _ = p.q.Attach(ConsumerOptions{Prefetch: uint16(c.prefetch), Priority: c.priority, NoAck: c.noAck, Sink: c.sink})
+	o := ConsumerOptions{Prefetch: uint16(c.prefetch), Priority: c.priority, NoAck: c.noAck, Sink: c.sink}
+	if p.r.IntN(2) == 0 {
+		c.sink.channel, o.Channel = &p.channel, &p.channel
+	}
+	c.c, _ = p.q.Attach(o)
 	c.c.Start()
 	p.host.pages()
 	p.check(p.n.dispatch(p.n.credit()))
