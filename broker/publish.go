@@ -94,6 +94,7 @@ func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView,
 		return nil
 	}
 	p.unsent++
+	m.Tag = uint32(p.unsent)
 	p.place(m, pub, v.Headers, cc.keys)
 	return nil
 }
@@ -237,7 +238,7 @@ func (p *Publisher) Flush() {
 	}
 	pos := p.commit()
 	if p.confirms != nil {
-		p.confirms.add(p.unsent, pos)
+		p.confirms.add(p.unsent, pos, p.batch.Refused())
 	}
 	p.unsent = 0
 }
