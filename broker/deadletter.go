@@ -31,6 +31,7 @@ func (b *Broker) drain(q *queue.Queue) {
 		}
 		if !batch.Empty() {
 			batch.Commit(b.log())
+			b.drops.Add(uint64(len(batch.Refused()))) // by a full queue
 		}
 	}
 }

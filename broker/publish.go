@@ -95,6 +95,7 @@ func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView,
 		return nil
 	}
 	p.unsent++
+	m.Tag = uint32(p.unsent)
 	p.place(m, pub, v.Headers, cc.keys)
 	return nil
 }
@@ -240,7 +241,7 @@ func (p *Publisher) Flush() (confirmable bool) {
 	}
 	pos := p.commit()
 	if p.confirms != nil {
-		confirmable = p.confirms.add(p.unsent, pos)
+		confirmable = p.confirms.add(p.unsent, pos, p.batch.Refused())
 	}
 	p.unsent = 0
 	return confirmable

@@ -14,7 +14,8 @@ type Message struct {
 	Content
 	Persistent bool
 	Priority   uint8
-	TTL        int64 // milliseconds of its expiration property; negative: none
+	Tag        uint32 // the caller's own, see Batch.Refused
+	TTL        int64  // milliseconds of its expiration property; negative: none
 }
 
 // Options says what a queue is.
@@ -95,7 +96,7 @@ type Counters struct {
 	Published   uint64
 	Delivered   uint64 // by consumers and gets, redeliveries included
 	Redelivered uint64
-	Settled     uint64 // messages that left: acknowledged, discarded, expired, purged
+	Settled     uint64 // messages that left: acknowledged, discarded, dropped, expired, purged
 	DeadLetters uint64
 	Corrupt     uint64 // stored bodies that could not be read
 }
@@ -104,7 +105,7 @@ type Counters struct {
 type Stats struct {
 	Counters
 	Ready, Unacked, Leaving, Consumers int
-	ReadyBytes                         int64 // route, properties and body
+	ReadyBytes                         int64 // octets of the bodies
 	ArenaBytes                         int64 // memory held for bodies
 }
 
