@@ -175,7 +175,10 @@ func TestUnbindAll(t *testing.T) {
 			case topic:
 				left = r.root
 			case headers:
-				left = r.all
+				left = r.rest
+				if r.pairs != nil {
+					left = r.pairs
+				}
 			}
 			if !reflect.ValueOf(left).IsNil() {
 				t.Fatalf("left: %v", left)

@@ -154,6 +154,18 @@ func (s *set) without(b *bound) *set {
 	return &set{items: removed(s.items, at), kids: removed(s.kids, at)}
 }
 
+// has says whether b is in the set.
+func (s *set) has(b *bound) bool {
+	for s != nil {
+		at, found := s.search(b)
+		if s.kids == nil {
+			return found
+		}
+		s = s.kids[kid(at, found)]
+	}
+	return false
+}
+
 // search gives the place of b among the items.
 func (s *set) search(b *bound) (at int, found bool) {
 	lo, hi := 0, len(s.items)
