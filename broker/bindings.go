@@ -113,7 +113,8 @@ func (s *Session) bind(bd *meta.Binding) ([]meta.Change, error) {
 			return nil, err
 		}
 	}
-	if err := exchange.CheckArguments(x.def.Kind, bd.Arguments); err != nil {
+	b := exchange.Binding{Dest: exchange.Dest{Exchange: bd.ToExchange}, Key: bd.Key, Args: bd.Arguments}
+	if err := exchange.CheckBinding(x.def.Kind, b); err != nil {
 		return nil, err
 	}
 	cs, added := s.b.meta.PutBinding(bd)

@@ -67,6 +67,7 @@ type Broker struct {
 	exByID map[uint64]*exchangeRef
 
 	replies replies
+	random  random
 	drops   atomic.Uint64 // dead letters that found no queue
 }
 
@@ -92,6 +93,9 @@ func Open(o Options) (*Broker, error) {
 	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{}}
 	var err error
 	if b.level, err = levelOf(o.Compatibility); err != nil {
+		return nil, err
+	}
+	if err := b.random.seed(o.Rand); err != nil {
 		return nil, err
 	}
 	if err := o.Meta.Load(b.meta.Load); err != nil {

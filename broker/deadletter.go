@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/leveretmq/leveret/amqp/wire"
+	"github.com/leveretmq/leveret/exchange"
 	"github.com/leveretmq/leveret/queue"
 )
 
@@ -106,9 +107,7 @@ func (b *Broker) deadTargets(vhost string, d *death, keys []string, props *wire.
 	if len(props.Headers) > 0 {
 		headers = wire.AppendTable(nil, props.Headers)[4:]
 	}
-	for _, key := range keys {
-		f.route(x, []byte(key), headers)
-	}
+	f.route(x, routed{exchange.Message{Key: []byte(keys[0]), Headers: headers, Props: props.Append(nil)}, keys[1:]})
 	if d.reason == "rejected" {
 		return f.queues
 	}

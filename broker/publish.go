@@ -104,7 +104,7 @@ func (p *Publisher) place(m queue.Message, pub wire.Publish, headers []byte, cc 
 		// Up to 4.1 RabbitMQ returns a mandatory reply although it has arrived.
 		p.s.b.replies.deliver(pub.RoutingKey, m.Content)
 	}
-	targets := p.targets(pub, headers, cc)
+	targets := p.targets(routed{exchange.Message{Key: pub.RoutingKey, Headers: headers, Props: m.Props}, cc}, pub.Route)
 	if len(targets) == 0 {
 		if pub.Mandatory {
 			p.returner.Return(wire.NoRoute, "NO_ROUTE", m.Content)
@@ -114,45 +114,48 @@ func (p *Publisher) place(m queue.Message, pub wire.Publish, headers []byte, cc 
 	p.batch.Publish(m, targets)
 }
 
+// routed is a message as exchanges see it: with the further keys of its CC and
+// BCC headers.
+type routed struct {
+	exchange.Message
+	more []string
+}
+
 // targets gives the queues of a publish. The slice is valid until the next
 // call unless it is the cache's.
-func (p *Publisher) targets(pub wire.Publish, headers []byte, cc []string) []*queue.Queue {
-	if len(cc) > 0 {
-		p.found.reset(p.s.b)
-		p.s.b.mu.RLock()
-		defer p.s.b.mu.RUnlock()
-		p.found.route(p.x, pub.RoutingKey, headers)
-		for _, key := range cc {
-			p.found.route(p.x, []byte(key), headers)
-		}
-		return slices.Clone(p.found.queues)
+func (p *Publisher) targets(m routed, route []byte) []*queue.Queue {
+	if len(m.more) > 0 {
+		return p.lookup(m, nil)
 	}
-	if c := p.cache[string(pub.Route)]; c != nil && p.holds(c) {
+	if c := p.cache[string(route)]; c != nil && p.holds(c) {
 		return c.targets
 	}
-	return p.lookup(pub, headers)
+	return p.lookup(m, route)
 }
 
 func (p *Publisher) holds(c *cached) bool {
 	return c.x == p.x && c.routes == p.x.routes.Load() && (c.x.def.Name != "" || c.gone == p.s.vhost.gone.Load())
 }
 
-func (p *Publisher) lookup(pub wire.Publish, headers []byte) []*queue.Queue {
+// lookup routes a message, and keeps the outcome for its route when others of
+// the same route have the same.
+func (p *Publisher) lookup(m routed, route []byte) []*queue.Queue {
 	f := &p.found
 	f.reset(p.s.b)
 	p.s.b.mu.RLock()
-	c := &cached{x: p.x, routes: p.x.routes.Load(), gone: p.s.vhost.gone.Load()}
-	f.route(p.x, pub.RoutingKey, headers)
+	routes, gone := p.x.routes.Load(), p.s.vhost.gone.Load()
+	f.route(p.x, m)
 	p.s.b.mu.RUnlock()
-	c.targets = slices.Clone(f.queues)
 	// A route over several exchanges would have to watch them all; one without
 	// a queue may get one at any declare.
-	if c.routes.KeyOnly() && len(f.seen) == 1 && len(c.targets) > 0 {
-		if len(p.cache) >= cacheMax {
-			clear(p.cache)
-		}
-		p.cache[string(pub.Route)] = c
+	if route == nil || !routes.KeyOnly() || len(f.seen) > 1 || len(f.queues) == 0 {
+		return f.queues
 	}
+	if len(p.cache) >= cacheMax {
+		clear(p.cache)
+	}
+	c := &cached{x: p.x, routes: routes, gone: gone, targets: slices.Clone(f.queues)}
+	p.cache[string(route)] = c
 	return c.targets
 }
 
@@ -170,39 +173,56 @@ func (f *finder) reset(b *Broker) {
 	f.b, f.seen, f.queues, f.has = b, f.seen[:0], f.queues[:0], nil
 }
 
-// route adds the queues that x leads to by key, each once over all calls since
-// reset (RabbitMQ: one copy however many ways lead to a queue).
-func (f *finder) route(x *exchangeRef, key, headers []byte) {
-	from := len(f.seen)
+// route finds the queues that x leads to, each once (RabbitMQ: one copy however
+// many ways and keys lead to a queue).
+func (f *finder) route(x *exchangeRef, m routed) {
 	f.seen = append(f.seen, x)
-	for i := from; i < len(f.seen); i++ {
-		f.step(f.seen[i], key, headers, from)
+	for i := 0; i < len(f.seen); i++ {
+		f.step(f.seen[i], m)
 	}
 }
 
-func (f *finder) step(x *exchangeRef, key, headers []byte, from int) {
+func (f *finder) step(x *exchangeRef, m routed) {
 	if x.def.Name == "" {
-		if q := f.b.vhosts[x.def.VHost].queues[string(key)]; q != nil {
-			f.add(q.Queue)
-		}
+		f.named(x, m)
 		return
 	}
-	f.dests = x.routes.Load().Route(exchange.Message{Key: key, Headers: headers}, f.dests[:0])
+	r := x.routes.Load()
+	f.dests = r.Route(m.Message, f.dests[:0])
+	if len(m.more) > 0 && r.PerKey() {
+		for _, key := range m.more {
+			m.Key = []byte(key)
+			f.dests = r.Route(m.Message, f.dests)
+		}
+	}
 	for _, d := range f.dests {
 		if d.Exchange {
-			f.visit(f.b.exByID[d.ID], from)
+			f.visit(f.b.exByID[d.ID])
 		} else if q := f.b.byID[d.ID]; q != nil {
 			f.add(q)
 		}
 	}
 	if len(f.dests) == 0 && x.alternate != "" {
-		f.visit(f.b.vhosts[x.def.VHost].exchanges[x.alternate], from)
+		f.visit(f.b.vhosts[x.def.VHost].exchanges[x.alternate])
+	}
+}
+
+// named is the default exchange: keys are names of queues.
+func (f *finder) named(x *exchangeRef, m routed) {
+	queues := f.b.vhosts[x.def.VHost].queues
+	if q := queues[string(m.Key)]; q != nil {
+		f.add(q.Queue)
+	}
+	for _, key := range m.more {
+		if q := queues[key]; q != nil {
+			f.add(q.Queue)
+		}
 	}
 }
 
 // visit lists an exchange to be followed, once: cycles end here.
-func (f *finder) visit(x *exchangeRef, from int) {
-	if x != nil && !slices.Contains(f.seen[from:], x) {
+func (f *finder) visit(x *exchangeRef) {
+	if x != nil && !slices.Contains(f.seen, x) {
 		f.seen = append(f.seen, x)
 	}
 }

@@ -112,6 +112,9 @@ func (h headers) bucket(key string) bucket {
 // KeyOnly is as Router says.
 func (h headers) KeyOnly() bool { return false }
 
+// PerKey is as Router says.
+func (h headers) PerKey() bool { return false }
+
 // Route is as Router says. It tries the bindings under the pairs of the
 // message and those under none.
 func (h headers) Route(m Message, out []Dest) []Dest {

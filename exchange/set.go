@@ -207,6 +207,21 @@ func removed[T any](s []T, at int) []T {
 	return n
 }
 
+// visit calls f for each binding in s, in order.
+func (s *set) visit(f func(*bound)) {
+	if s == nil {
+		return
+	}
+	for _, k := range s.kids {
+		k.visit(f)
+	}
+	for i := range s.items {
+		if s.kids == nil {
+			f(&s.items[i])
+		}
+	}
+}
+
 // dests appends the destinations in s to out, each once, ascending.
 func (s *set) dests(out []Dest) []Dest {
 	if s == nil {
