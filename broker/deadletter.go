@@ -80,21 +80,20 @@ func (b *Broker) deadLetter(batch *queue.Batch, q *queue.Queue, w *queue.Outside
 	}
 	mode, priority := props.DeliveryMode, props.Priority
 	keys := d.apply(&props, w.Content.Route)
-	targets := b.deadTargets(o.VHost, &d, keys, &props)
+	c := queue.Content{Route: wire.AppendRoute(nil, d.to, keys[0]), Props: props.Append(nil), Body: w.Content.Body}
+	m := queue.Message{Content: c, Persistent: mode == 2, Priority: priority, Own: w.Own, TTL: -1}
+	targets := b.deadTargets(o.VHost, &d, keys, &props, &m)
 	if len(targets) == 0 {
 		b.drops.Add(1)
-		batch.Dead(q, w.Seq)
-		return
 	}
-	c := queue.Content{Route: wire.AppendRoute(nil, d.to, keys[0]), Props: props.Append(nil), Body: w.Content.Body}
-	batch.Publish(queue.Message{Content: c, Persistent: mode == 2, Priority: priority, Own: w.Own, TTL: -1}, targets)
+	batch.Publish(m, targets)
 	batch.Dead(q, w.Seq)
 }
 
 // deadTargets routes a dead letter by each of its keys and leaves out the
 // queues that it has come from without ever being rejected: such a cycle would
 // never end (RabbitMQ).
-func (b *Broker) deadTargets(vhost string, d *death, keys []string, props *wire.Properties) []*queue.Queue {
+func (b *Broker) deadTargets(vhost string, d *death, keys []string, props *wire.Properties, m *queue.Message) []*queue.Queue {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	x := b.vhosts[vhost].exchanges[d.to]
@@ -107,7 +106,7 @@ func (b *Broker) deadTargets(vhost string, d *death, keys []string, props *wire.
 	if len(props.Headers) > 0 {
 		headers = wire.AppendTable(nil, props.Headers)[4:]
 	}
-	f.route(x, routed{exchange.Message{Key: []byte(keys[0]), Headers: headers, Props: props.Append(nil)}, keys[1:]})
+	f.route(x, routed{exchange.Message{Key: []byte(keys[0]), Headers: headers, Props: m.Props}, keys[1:]}, m)
 	if d.reason == "rejected" {
 		return f.queues
 	}

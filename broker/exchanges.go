@@ -17,6 +17,7 @@ type exchangeRef struct {
 	alternate string
 	routes    atomic.Pointer[routes]
 	gone      atomic.Bool
+	special   *special
 }
 
 // routes is one version of an exchange's bindings.
@@ -52,6 +53,7 @@ func (b *Broker) raiseExchange(def *meta.Exchange) (*exchangeRef, error) {
 	if a, ok := def.Arguments.Get("alternate-exchange"); ok {
 		x.alternate, _ = a.(string)
 	}
+	x.special = newSpecial(def)
 	x.routes.Store(&routes{r})
 	b.vhosts[def.VHost].exchanges[def.Name] = x
 	b.exByID[def.ID] = x

@@ -104,7 +104,7 @@ func (p *Publisher) place(m queue.Message, pub wire.Publish, headers []byte, cc 
 		// Up to 4.1 RabbitMQ returns a mandatory reply although it has arrived.
 		p.s.b.replies.deliver(pub.RoutingKey, m.Content)
 	}
-	targets := p.targets(routed{exchange.Message{Key: pub.RoutingKey, Headers: headers, Props: m.Props}, cc}, pub.Route)
+	targets := p.targets(routed{exchange.Message{Key: pub.RoutingKey, Headers: headers, Props: m.Props}, cc}, &m)
 	if len(targets) == 0 {
 		if pub.Mandatory {
 			p.returner.Return(wire.NoRoute, "NO_ROUTE", m.Content)
@@ -123,14 +123,11 @@ type routed struct {
 
 // targets gives the queues of a publish. The slice is valid until the next
 // call unless it is the cache's.
-func (p *Publisher) targets(m routed, route []byte) []*queue.Queue {
-	if len(m.more) > 0 {
-		return p.lookup(m, nil)
-	}
-	if c := p.cache[string(route)]; c != nil && p.holds(c) {
+func (p *Publisher) targets(m routed, whole *queue.Message) []*queue.Queue {
+	if c := p.cache[string(whole.Route)]; c != nil && len(m.more) == 0 && p.holds(c) {
 		return c.targets
 	}
-	return p.lookup(m, route)
+	return p.lookup(m, whole)
 }
 
 func (p *Publisher) holds(c *cached) bool {
@@ -139,23 +136,23 @@ func (p *Publisher) holds(c *cached) bool {
 
 // lookup routes a message, and keeps the outcome for its route when others of
 // the same route have the same.
-func (p *Publisher) lookup(m routed, route []byte) []*queue.Queue {
+func (p *Publisher) lookup(m routed, whole *queue.Message) []*queue.Queue {
 	f := &p.found
 	f.reset(p.s.b)
 	p.s.b.mu.RLock()
 	routes, gone := p.x.routes.Load(), p.s.vhost.gone.Load()
-	f.route(p.x, m)
+	f.route(p.x, m, whole)
 	p.s.b.mu.RUnlock()
 	// A route over several exchanges would have to watch them all; one without
 	// a queue may get one at any declare.
-	if route == nil || !routes.KeyOnly() || len(f.seen) > 1 || len(f.queues) == 0 {
+	if len(m.more) > 0 || !routes.KeyOnly() || len(f.seen) > 1 || len(f.queues) == 0 {
 		return f.queues
 	}
 	if len(p.cache) >= cacheMax {
 		clear(p.cache)
 	}
 	c := &cached{x: p.x, routes: routes, gone: gone, targets: slices.Clone(f.queues)}
-	p.cache[string(route)] = c
+	p.cache[string(whole.Route)] = c
 	return c.targets
 }
 
@@ -175,14 +172,17 @@ func (f *finder) reset(b *Broker) {
 
 // route finds the queues that x leads to, each once (RabbitMQ: one copy however
 // many ways and keys lead to a queue).
-func (f *finder) route(x *exchangeRef, m routed) {
+func (f *finder) route(x *exchangeRef, m routed, whole *queue.Message) {
 	f.seen = append(f.seen, x)
 	for i := 0; i < len(f.seen); i++ {
-		f.step(f.seen[i], m)
+		f.step(f.seen[i], m, whole)
 	}
 }
 
-func (f *finder) step(x *exchangeRef, m routed) {
+func (f *finder) step(x *exchangeRef, m routed, whole *queue.Message) {
+	if x.special != nil {
+		x.special.meet(m, whole)
+	}
 	if x.def.Name == "" {
 		f.named(x, m)
 		return

@@ -7,6 +7,7 @@ import (
 
 	"github.com/leveretmq/leveret/amqp/wire"
 	"github.com/leveretmq/leveret/exchange"
+	"github.com/leveretmq/leveret/queue"
 )
 
 // TestRoutingAllocates: finding the queues of a message costs no memory, kept
@@ -23,12 +24,12 @@ func TestRoutingAllocates(t *testing.T) {
 			if err := p.Check([]byte(kind)); err != nil {
 				t.Fatal(err)
 			}
-			route := wire.AppendRoute(nil, kind, key)
+			whole := &queue.Message{Content: queue.Content{Route: wire.AppendRoute(nil, kind, key)}}
 			m := routed{exchange.Message{Key: []byte(key), Headers: headers}, nil}
-			if got := p.targets(m, route); len(got) != 1 || got[0].Options().Name != "q."+kind {
+			if got := p.targets(m, whole); len(got) != 1 || got[0].Options().Name != "q."+kind {
 				t.Fatal("targets:", got)
 			}
-			if n := testing.AllocsPerRun(200, func() { p.targets(m, route) }); n != 0 {
+			if n := testing.AllocsPerRun(200, func() { p.targets(m, whole) }); n != 0 {
 				t.Errorf("%v allocations", n)
 			}
 		})

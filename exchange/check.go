@@ -10,15 +10,23 @@ import (
 // CheckDeclare says whether an exchange of that kind may have these arguments.
 // The error is a *wire.Error 406 in RabbitMQ's words.
 func CheckDeclare(kind string, args wire.Table) error {
-	if kind == consistentHash {
+	switch kind {
+	case consistentHash:
 		return checkHash(args)
+	case RecentHistory:
+		return checkHistory(args)
+	case Deduplication:
+		return checkDeduplication(args)
+	case DelayedMessage:
+		return checkDelayed(args)
 	}
 	return nil
 }
 
-// CheckBinding says whether an exchange of that kind may be bound by b. The error is a *wire.Error 406 in RabbitMQ's
+// CheckBinding says whether an exchange of that kind, declared with those
+// arguments, may be bound by b. The error is a *wire.Error 406 in RabbitMQ's
 // words.
-func CheckBinding(kind string, b Binding) error {
+func CheckBinding(kind string, declared wire.Table, b Binding) error {
 	switch kind {
 	case "headers":
 		return checkMatch(b.Args)
@@ -27,6 +35,8 @@ func CheckBinding(kind string, b Binding) error {
 		return err
 	case localRandom:
 		return checkLocal(b)
+	case DelayedMessage:
+		return CheckBinding(delayedType(declared), declared, b)
 	}
 	return nil
 }
@@ -74,4 +84,59 @@ func checkLocal(b Binding) error {
 		return wire.Errorf(wire.PreconditionFailed, "Destination not found")
 	}
 	return nil
+}
+
+func checkHistory(args wire.Table) error {
+	v, there := args.Get("x-recent-history-length")
+	if !there {
+		return nil
+	}
+	switch v.(type) {
+	case int8, int16, int32, int64:
+		if n, _ := wire.Int(v); n > 0 {
+			return nil
+		}
+	}
+	return wire.Errorf(wire.PreconditionFailed, "Invalid argument %s, 'x-recent-history-length' must be a positive integer", term(v))
+}
+
+func checkDeduplication(args wire.Table) error {
+	size, there := args.Get("x-cache-size")
+	if n, ok := Number(size); !there || !ok || n <= 0 {
+		return wire.Errorf(wire.PreconditionFailed, "Missing or invalid argument, 'x-cache-size' must be an integer greater than 0")
+	}
+	ttl, there := args.Get("x-cache-ttl")
+	if n, ok := Number(ttl); there && (!ok || n <= 0) {
+		return wire.Errorf(wire.PreconditionFailed, "Invalid argument, 'x-cache-ttl' must be an integer greater than 0")
+	}
+	if p, there := args.Get("x-cache-persistence"); there && p != "disk" && p != "memory" {
+		return wire.Errorf(wire.PreconditionFailed, "Invalid argument, 'x-cache-persistence' must be either 'disk' or 'memory'")
+	}
+	return nil
+}
+
+// Number reads an argument or header that is an integer, or one in decimal
+// digits, as the plugins take both.
+func Number(v any) (n int64, ok bool) {
+	if s, text := v.(string); text {
+		n, err := strconv.ParseInt(s, 10, 64)
+		return n, err == nil
+	}
+	return wire.Int(v)
+}
+
+// checkDelayed checks what a delayed exchange delegates to. Delaying twice
+// would never end.
+func checkDelayed(args wire.Table) error {
+	kind := delayedType(args)
+	if kind == DelayedMessage || !Known(kind) {
+		return wire.Errorf(wire.PreconditionFailed, "Invalid argument, 'x-delayed-type' must be an existing exchange type")
+	}
+	return CheckDeclare(kind, args)
+}
+
+func delayedType(args wire.Table) string {
+	v, _ := args.Get("x-delayed-type")
+	kind, _ := v.(string)
+	return kind
 }

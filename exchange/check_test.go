@@ -20,8 +20,12 @@ func refusal(t *testing.T, err error) string {
 	return e.Text
 }
 
-// The texts are RabbitMQ 3.10.8's.
+// The texts of x-consistent-hash and x-recent-history are RabbitMQ 3.10.8's.
 func TestCheckDeclare(t *testing.T) {
+	const length = ", 'x-recent-history-length' must be a positive integer"
+	const size = "Missing or invalid argument, 'x-cache-size' must be an integer greater than 0"
+	const delayed = "Invalid argument, 'x-delayed-type' must be an existing exchange type"
+	ten := field("x-cache-size", int32(10))
 	cases := []struct {
 		name, kind string
 		args       wire.Table
@@ -37,6 +41,30 @@ func TestCheckDeclare(t *testing.T) {
 		{"hash of an empty property", consistentHash, wire.Table{field("hash-property", "")}, "Unsupported property: "},
 		{"header is no text", consistentHash, wire.Table{field("hash-header", int32(3))}, "invalid type 'signedint' for arg 'hash-header'"},
 		{"property is no text", consistentHash, wire.Table{field("hash-property", true)}, "invalid type 'bool' for arg 'hash-property'"},
+		{"no length", RecentHistory, nil, ""},
+		{"byte", RecentHistory, wire.Table{field("x-recent-history-length", int8(2))}, ""},
+		{"long", RecentHistory, wire.Table{field("x-recent-history-length", int64(2))}, ""},
+		{"none", RecentHistory, wire.Table{field("x-recent-history-length", int32(0))}, "Invalid argument 0" + length},
+		{"negative", RecentHistory, wire.Table{field("x-recent-history-length", int16(-1))}, "Invalid argument -1" + length},
+		{"unsigned", RecentHistory, wire.Table{field("x-recent-history-length", uint8(2))}, "Invalid argument 2" + length},
+		{"float", RecentHistory, wire.Table{field("x-recent-history-length", float32(2))}, "Invalid argument 2.0" + length},
+		{"text", RecentHistory, wire.Table{field("x-recent-history-length", "2")}, `Invalid argument <<"2">>` + length},
+		{"void", RecentHistory, wire.Table{field("x-recent-history-length", nil)}, "Invalid argument undefined" + length},
+		{"cache", Deduplication, wire.Table{ten}, ""},
+		{"cache in digits", Deduplication, wire.Table{field("x-cache-size", "10"), field("x-cache-ttl", "5"), field("x-cache-persistence", "disk")}, ""},
+		{"no cache", Deduplication, nil, size},
+		{"cache of none", Deduplication, wire.Table{field("x-cache-size", int32(0))}, size},
+		{"cache of words", Deduplication, wire.Table{field("x-cache-size", "ten")}, size},
+		{"time of none", Deduplication, wire.Table{ten, field("x-cache-ttl", int32(0))}, "Invalid argument, 'x-cache-ttl' must be an integer greater than 0"},
+		{"time of nothing", Deduplication, wire.Table{ten, field("x-cache-ttl", nil)}, "Invalid argument, 'x-cache-ttl' must be an integer greater than 0"},
+		{"kept on tape", Deduplication, wire.Table{ten, field("x-cache-persistence", "tape")},
+			"Invalid argument, 'x-cache-persistence' must be either 'disk' or 'memory'"},
+		{"delayed", DelayedMessage, wire.Table{field("x-delayed-type", "topic")}, ""},
+		{"delayed nothing", DelayedMessage, nil, delayed},
+		{"delayed a number", DelayedMessage, wire.Table{field("x-delayed-type", int32(1))}, delayed},
+		{"delayed twice", DelayedMessage, wire.Table{field("x-delayed-type", DelayedMessage)}, delayed},
+		{"delayed no type", DelayedMessage, wire.Table{field("x-delayed-type", "nope")}, delayed},
+		{"delayed with bad arguments", DelayedMessage, wire.Table{field("x-delayed-type", consistentHash), field("hash-property", "x")}, "Unsupported property: x"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -81,8 +109,12 @@ func TestCheckBindingKeys(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if got := refusal(t, CheckBinding(c.kind, c.b)); got != c.want {
+			if got := refusal(t, CheckBinding(c.kind, nil, c.b)); got != c.want {
 				t.Fatalf("got %q, want %q", got, c.want)
+			}
+			declared := wire.Table{field("x-delayed-type", c.kind)}
+			if got := refusal(t, CheckBinding(DelayedMessage, declared, c.b)); got != c.want {
+				t.Fatalf("delayed: got %q, want %q", got, c.want)
 			}
 		})
 	}

@@ -63,9 +63,21 @@ type Options struct {
 	Rand func() uint64
 }
 
+// The types that RabbitMQ's plugins and later versions add to those of the
+// specification.
+const (
+	// DelayedMessage routes as the type that its x-delayed-type argument names.
+	DelayedMessage = "x-delayed-message"
+	// RecentHistory routes as fanout.
+	RecentHistory = "x-recent-history"
+	// Deduplication routes as fanout.
+	Deduplication = "x-message-deduplication"
+)
+
 // Kinds lists the exchange types, sorted.
 func Kinds() []string {
-	return []string{"direct", "fanout", "headers", "topic", consistentHash, localRandom, modulusHash, plainRandom}
+	return []string{"direct", "fanout", "headers", "topic", consistentHash, localRandom,
+		modulusHash, plainRandom, RecentHistory}
 }
 
 // New makes an exchange of that kind without bindings.
@@ -85,9 +97,24 @@ func New(kind string, o Options) (Router, error) {
 		return modulus{newFlat(nil)}, nil
 	case plainRandom, localRandom:
 		return random{newFlat(nil), o.Rand}, nil
+	case RecentHistory:
+		return every{fanout{}}, nil
 	}
 	return nil, fmt.Errorf("unknown exchange type '%s'", kind)
 }
 
 // Known says whether there is such an exchange type.
 func Known(kind string) bool { return slices.Contains(Kinds(), kind) }
+
+// every is a Router whose exchange has to see every message: no result of it
+// may be kept.
+type every struct{ Router }
+
+// Bind is as Router says.
+func (e every) Bind(b Binding) Router { return every{e.Router.Bind(b)} }
+
+// Unbind is as Router says.
+func (e every) Unbind(b Binding) Router { return every{e.Router.Unbind(b)} }
+
+// KeyOnly is as Router says.
+func (e every) KeyOnly() bool { return false }

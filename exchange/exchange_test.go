@@ -33,11 +33,12 @@ func TestNew(t *testing.T) {
 	cases := map[string]struct{ known, keyOnly, perKey bool }{
 		"direct": {true, true, true}, "fanout": {true, true, false}, "topic": {true, true, true}, "headers": {true, false, false},
 		consistentHash: {true, true, false}, modulusHash: {true, true, false}, plainRandom: {known: true}, localRandom: {known: true},
-		"": {}, "Direct": {}, "x-delayed-message": {},
+		RecentHistory: {known: true},
+		"":            {}, "Direct": {}, "x-federation-upstream": {},
 	}
 	for kind, want := range cases {
 		t.Run(kind, func(t *testing.T) {
-			r, err := New(kind, Options{Rand: func() uint64 { return 3 }})
+			r, err := New(kind, Options{Arguments: wire.Table{{Name: "x-delayed-type", Value: "direct"}}, Rand: func() uint64 { return 3 }})
 			if Known(kind) != want.known || slices.Contains(Kinds(), kind) != want.known || (err == nil) != want.known || (r != nil) != want.known {
 				t.Fatalf("router %v, error %v, known %v", r, err, Known(kind))
 			}

@@ -48,11 +48,11 @@ func TestCheckBinding(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			args := wire.Table{field("a", int32(1)), field("x-match", c.match)}
 			for _, kind := range []string{"direct", "fanout", "topic"} {
-				if err := CheckBinding(kind, Binding{Args: args}); err != nil {
+				if err := CheckBinding(kind, nil, Binding{Args: args}); err != nil {
 					t.Fatalf("%s: %v", kind, err)
 				}
 			}
-			got, err := "", CheckBinding("headers", Binding{Args: args})
+			got, err := "", CheckBinding("headers", nil, Binding{Args: args})
 			var reply *wire.Error
 			if errors.As(err, &reply) {
 				got = reply.Error()
@@ -62,7 +62,7 @@ func TestCheckBinding(t *testing.T) {
 			}
 		})
 	}
-	if err := CheckBinding("headers", Binding{}); err != nil {
+	if err := CheckBinding("headers", nil, Binding{}); err != nil {
 		t.Fatal(err)
 	}
 }
