@@ -189,8 +189,10 @@ const Version = "0.1.0"
 func (b *Broker) Close(context.Context) error {
 	b.host.close()
 	b.mu.RLock()
-	for _, q := range b.byID {
-		q.Close()
+	for id, q := range b.byID {
+		if b.exByID[id] == nil { // nobody cares how often a shelf has delivered
+			q.Close()
+		}
 	}
 	b.mu.RUnlock()
 	return b.commits.close()

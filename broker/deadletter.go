@@ -13,7 +13,9 @@ const drainAtOnce = 128
 
 // drain does what q left for outside of its mutex.
 func (b *Broker) drain(q *queue.Queue) {
+	var f finder
 	batch := queue.NewBatch()
+	x := b.shelfOf(q)
 	for {
 		work := q.TakeOutside(drainAtOnce)
 		if len(work) == 0 {
@@ -22,16 +24,22 @@ func (b *Broker) drain(q *queue.Queue) {
 		for i := range work {
 			switch w := &work[i]; w.Kind {
 			case queue.Dead:
-				b.deadLetter(batch, q, w)
+				b.deadLetter(&f, batch, q, w)
 			case queue.Unused, queue.Expired:
 				b.discardUnused(q)
 			case queue.Corrupt:
 				o := q.Options()
 				b.opt.Logger.Error("message cannot be read and is withheld", "vhost", o.VHost, "queue", o.Name, "seq", w.Seq, "err", w.Err)
+				if x != nil {
+					x.special.stirred()
+				}
+			}
+			if f.marked() { // others may wait for this commit
+				f.committed(batch.Commit(b.log()))
 			}
 		}
 		if !batch.Empty() {
-			batch.Commit(b.log())
+			f.committed(batch.Commit(b.log()))
 		}
 	}
 }
@@ -65,7 +73,7 @@ func (b *Broker) discardUnused(q *queue.Queue) {
 
 // deadLetter adds the settle of a leaving message and the publish of its dead
 // letter, one batch for both. Without a place to go it is the settle alone.
-func (b *Broker) deadLetter(batch *queue.Batch, q *queue.Queue, w *queue.Outside) {
+func (b *Broker) deadLetter(f *finder, batch *queue.Batch, q *queue.Queue, w *queue.Outside) {
 	o, set := q.Options(), q.Settings()
 	if set.DeadLetterExchange == nil {
 		batch.Dead(q, w.Seq)
@@ -79,34 +87,31 @@ func (b *Broker) deadLetter(batch *queue.Batch, q *queue.Queue, w *queue.Outside
 		return
 	}
 	mode, priority := props.DeliveryMode, props.Priority
-	keys := d.apply(&props, w.Content.Route)
-	c := queue.Content{Route: wire.AppendRoute(nil, d.to, keys[0]), Props: props.Append(nil), Body: w.Content.Body}
+	d.keys = d.apply(&props, w.Content.Route)
+	c := queue.Content{Route: wire.AppendRoute(nil, d.to, d.keys[0]), Props: props.Append(nil), Body: w.Content.Body}
 	m := queue.Message{Content: c, Persistent: mode == 2, Priority: priority, Own: w.Own, TTL: -1}
-	targets := b.deadTargets(o.VHost, &d, keys, &props, &m)
-	if len(targets) == 0 {
+	if !f.send(batch, m, b.deadTargets(f, o.VHost, &d, &props, &m)) {
 		b.drops.Add(1)
 	}
-	batch.Publish(m, targets)
 	batch.Dead(q, w.Seq)
 }
 
 // deadTargets routes a dead letter by each of its keys and leaves out the
 // queues that it has come from without ever being rejected: such a cycle would
 // never end (RabbitMQ).
-func (b *Broker) deadTargets(vhost string, d *death, keys []string, props *wire.Properties, m *queue.Message) []*queue.Queue {
+func (b *Broker) deadTargets(f *finder, vhost string, d *death, props *wire.Properties, m *queue.Message) []*queue.Queue {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	x := b.vhosts[vhost].exchanges[d.to]
 	if x == nil {
 		return nil
 	}
-	var f finder
 	f.reset(b)
 	var headers []byte
 	if len(props.Headers) > 0 {
 		headers = wire.AppendTable(nil, props.Headers)[4:]
 	}
-	f.route(x, routed{exchange.Message{Key: []byte(keys[0]), Headers: headers, Props: m.Props}, keys[1:]}, m)
+	f.route(x, routed{exchange.Message{Key: []byte(d.keys[0]), Headers: headers, Props: m.Props}, d.keys[1:]}, m)
 	if d.reason == "rejected" {
 		return f.queues
 	}
@@ -134,7 +139,8 @@ func automaticCycle(props *wire.Properties, queue string) bool {
 type death struct {
 	queue, reason, to string
 	at                wire.Timestamp
-	key               *string // x-dead-letter-routing-key
+	key               *string  // x-dead-letter-routing-key
+	keys              []string // what the dead letter is routed by
 }
 
 // apply changes a message's properties into its dead letter's and gives the

@@ -53,7 +53,9 @@ func (b *Broker) raiseExchange(def *meta.Exchange) (*exchangeRef, error) {
 	if a, ok := def.Arguments.Get("alternate-exchange"); ok {
 		x.alternate, _ = a.(string)
 	}
-	x.special = newSpecial(def)
+	if x.special, err = b.newSpecial(def); err != nil {
+		return nil, err
+	}
 	x.routes.Store(&routes{r})
 	b.vhosts[def.VHost].exchanges[def.Name] = x
 	b.exByID[def.ID] = x
@@ -217,6 +219,9 @@ func (b *Broker) dropExchange(x *exchangeRef) []meta.Change {
 	x.gone.Store(true)
 	delete(b.vhosts[x.def.VHost].exchanges, x.def.Name)
 	delete(b.exByID, x.def.ID)
+	if x.special != nil {
+		b.dropShelf(x)
+	}
 	gone, cs := b.meta.DeleteExchange(x.name())
 	return append(cs, b.unroute(gone, exchange.Dest{ID: x.def.ID, Exchange: true})...)
 }

@@ -86,18 +86,18 @@ func (h *history) messages() []kept {
 // replay gives a new binding what its source keeps. mu is held, so a message
 // that is being published reaches it either in this way or by its new route.
 func (b *Broker) replay(h *history, d exchange.Dest) {
+	var f finder
 	batch := queue.NewBatch()
 	for _, k := range h.messages() {
-		if !d.Exchange {
-			batch.Publish(k.Message, []*queue.Queue{b.byID[d.ID]})
-			continue
-		}
-		var f finder
 		f.reset(b)
-		f.route(b.exByID[d.ID], k.routed(), &k.Message)
-		batch.Publish(k.Message, f.queues)
+		if d.Exchange {
+			f.route(b.exByID[d.ID], k.routed(), &k.Message)
+		} else {
+			f.add(b.byID[d.ID])
+		}
+		f.send(batch, k.Message, f.queues)
 	}
-	batch.Commit(b.log())
+	f.committed(batch.Commit(b.log()))
 }
 
 // routed is what exchanges see of the message.

@@ -95,6 +95,9 @@ func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView,
 	}
 	p.unsent++
 	p.place(m, pub, v.Headers, cc.keys)
+	if p.found.marked() {
+		p.Flush() // others may wait for this commit
+	}
 	return nil
 }
 
@@ -105,13 +108,9 @@ func (p *Publisher) place(m queue.Message, pub wire.Publish, headers []byte, cc 
 		p.s.b.replies.deliver(pub.RoutingKey, m.Content)
 	}
 	targets := p.targets(routed{exchange.Message{Key: pub.RoutingKey, Headers: headers, Props: m.Props}, cc}, &m)
-	if len(targets) == 0 {
-		if pub.Mandatory {
-			p.returner.Return(wire.NoRoute, "NO_ROUTE", m.Content)
-		}
-		return
+	if !p.found.send(p.batch, m, targets) && pub.Mandatory {
+		p.returner.Return(wire.NoRoute, "NO_ROUTE", m.Content)
 	}
-	p.batch.Publish(m, targets)
 }
 
 // routed is a message as exchanges see it: with the further keys of its CC and
@@ -164,10 +163,18 @@ type finder struct {
 	queues []*queue.Queue
 	has    map[*queue.Queue]bool // nil while queues is short
 	dests  []exchange.Dest
+	side   *side // nil until a special exchange is met
 }
 
 func (f *finder) reset(b *Broker) {
 	f.b, f.seen, f.queues, f.has = b, f.seen[:0], f.queues[:0], nil
+}
+
+func (f *finder) meet(s *special, m routed, whole *queue.Message) bool {
+	if f.side == nil {
+		f.side = new(side)
+	}
+	return s.meet(f, m, whole)
 }
 
 // route finds the queues that x leads to, each once (RabbitMQ: one copy however
@@ -180,8 +187,8 @@ func (f *finder) route(x *exchangeRef, m routed, whole *queue.Message) {
 }
 
 func (f *finder) step(x *exchangeRef, m routed, whole *queue.Message) {
-	if x.special != nil {
-		x.special.meet(m, whole)
+	if x.special != nil && !f.meet(x.special, m, whole) {
+		return
 	}
 	if x.def.Name == "" {
 		f.named(x, m)
@@ -263,10 +270,10 @@ func (p *Publisher) Flush() {
 }
 
 func (p *Publisher) commit() (pos uint64) {
-	if p.batch.Empty() {
-		return 0
+	if !p.batch.Empty() {
+		pos = p.batch.Commit(p.s.log())
 	}
-	return p.batch.Commit(p.s.log())
+	return p.found.safe(pos)
 }
 
 // log is nil, not a nil Log in an interface, for a broker in memory.

@@ -77,7 +77,7 @@ const (
 // Kinds lists the exchange types, sorted.
 func Kinds() []string {
 	return []string{"direct", "fanout", "headers", "topic", consistentHash, localRandom,
-		modulusHash, plainRandom, RecentHistory}
+		Deduplication, modulusHash, plainRandom, RecentHistory}
 }
 
 // New makes an exchange of that kind without bindings.
@@ -97,7 +97,7 @@ func New(kind string, o Options) (Router, error) {
 		return modulus{newFlat(nil)}, nil
 	case plainRandom, localRandom:
 		return random{newFlat(nil), o.Rand}, nil
-	case RecentHistory:
+	case RecentHistory, Deduplication:
 		return every{fanout{}}, nil
 	}
 	return nil, fmt.Errorf("unknown exchange type '%s'", kind)

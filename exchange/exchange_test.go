@@ -33,7 +33,7 @@ func TestNew(t *testing.T) {
 	cases := map[string]struct{ known, keyOnly, perKey bool }{
 		"direct": {true, true, true}, "fanout": {true, true, false}, "topic": {true, true, true}, "headers": {true, false, false},
 		consistentHash: {true, true, false}, modulusHash: {true, true, false}, plainRandom: {known: true}, localRandom: {known: true},
-		RecentHistory: {known: true},
+		RecentHistory: {known: true}, Deduplication: {known: true},
 		"":            {}, "Direct": {}, "x-federation-upstream": {},
 	}
 	for kind, want := range cases {
