@@ -194,6 +194,11 @@ func (b *Broker) Close(context.Context) error {
 			q.Close()
 		}
 	}
+	for _, x := range b.exByID {
+		if x.special != nil {
+			x.special.close()
+		}
+	}
 	b.mu.RUnlock()
 	return b.commits.close()
 }

@@ -11,36 +11,68 @@ import (
 // drainAtOnce is how many messages of a queue are dead-lettered by one batch.
 const drainAtOnce = 128
 
+// drainSteps is how many batches of a queue are done before others have a turn.
+const drainSteps = 64
+
 // drain does what q left for outside of its mutex.
 func (b *Broker) drain(q *queue.Queue) {
-	var f finder
-	batch := queue.NewBatch()
-	x := b.shelfOf(q)
-	for {
-		work := q.TakeOutside(drainAtOnce)
-		if len(work) == 0 {
+	d := drainage{b: b, q: q, x: b.shelfOf(q), batch: queue.NewBatch()}
+	for range drainSteps {
+		if !d.step() {
 			return
 		}
-		for i := range work {
-			switch w := &work[i]; w.Kind {
-			case queue.Dead:
-				b.deadLetter(&f, batch, q, w)
-			case queue.Unused, queue.Expired:
-				b.discardUnused(q)
-			case queue.Corrupt:
-				o := q.Options()
-				b.opt.Logger.Error("message cannot be read and is withheld", "vhost", o.VHost, "queue", o.Name, "seq", w.Seq, "err", w.Err)
-				if x != nil {
-					x.special.stirred()
-				}
-			}
-			if f.marked() { // others may wait for this commit
-				f.committed(batch.Commit(b.log()))
-			}
+	}
+	b.host.Outside(q)
+}
+
+// drainage is one turn of a queue.
+type drainage struct {
+	b     *Broker
+	q     *queue.Queue
+	x     *exchangeRef // whose shelf q is, if it is one
+	batch *queue.Batch
+	found finder
+}
+
+// step does a batch, false when there is nothing to do.
+func (d *drainage) step() bool {
+	if d.x != nil && d.x.special.delayed != nil {
+		d.x.special.delayed.reject(d.batch)
+		d.commit()
+	}
+	work := d.q.TakeOutside(drainAtOnce)
+	for i := range work {
+		d.do(&work[i])
+		if d.found.marked() { // others may wait for this commit
+			d.commit()
 		}
-		if !batch.Empty() {
-			f.committed(batch.Commit(b.log()))
+	}
+	d.commit()
+	return len(work) > 0
+}
+
+func (d *drainage) do(w *queue.Outside) {
+	switch w.Kind {
+	case queue.Dead:
+		if d.x != nil && d.x.special.delayed != nil {
+			d.b.release(&d.found, d.batch, d.x, w)
+		} else {
+			d.b.deadLetter(&d.found, d.batch, d.q, w)
 		}
+	case queue.Unused, queue.Expired:
+		d.b.discardUnused(d.q)
+	case queue.Corrupt:
+		o := d.q.Options()
+		d.b.opt.Logger.Error("message cannot be read and is withheld", "vhost", o.VHost, "queue", o.Name, "seq", w.Seq, "err", w.Err)
+		if d.x != nil {
+			d.x.special.stirred()
+		}
+	}
+}
+
+func (d *drainage) commit() {
+	if !d.batch.Empty() {
+		d.found.committed(d.batch.Commit(d.b.log()))
 	}
 }
 
@@ -111,7 +143,7 @@ func (b *Broker) deadTargets(f *finder, vhost string, d *death, props *wire.Prop
 	if len(props.Headers) > 0 {
 		headers = wire.AppendTable(nil, props.Headers)[4:]
 	}
-	f.route(x, routed{exchange.Message{Key: []byte(d.keys[0]), Headers: headers, Props: m.Props}, d.keys[1:]}, m)
+	f.route(x, routed{exchange.Message{Key: []byte(d.keys[0]), Headers: headers, Props: m.Props}, d.keys[1:], false}, m)
 	if d.reason == "rejected" {
 		return f.queues
 	}

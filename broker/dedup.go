@@ -225,7 +225,6 @@ func (d *dedup) restored() {
 	if d.shelf == nil {
 		return
 	}
-	d.shelf.consumer.Resume()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for !d.loaded() {
@@ -237,8 +236,7 @@ func (d *dedup) restored() {
 func (d *dedup) loaded() bool {
 	d.mu.Unlock()
 	defer d.mu.Lock()
-	n, _, _ := d.shelf.Counts()
-	return n == 0
+	return d.shelf.loaded()
 }
 
 // stirred says that a note cannot be read, so that nobody waits for it.
@@ -258,6 +256,7 @@ func (s *dedupSink) Deliver(ds []queue.Delivery) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.now()
+	d.shelf.delivered.Add(int64(len(ds)))
 	for i := range ds {
 		d.noted(ds[i].ID, ds[i].Body, now)
 	}

@@ -105,5 +105,5 @@ func (k *kept) routed() routed {
 	_, key := wire.SplitRoute(k.Route)
 	// It decoded when it was published.
 	view, _ := wire.ScanProperties(k.Props)
-	return routed{exchange.Message{Key: key, Headers: view.Headers, Props: k.Props}, k.more}
+	return routed{exchange.Message{Key: key, Headers: view.Headers, Props: k.Props}, k.more, false}
 }

@@ -87,6 +87,9 @@ func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView,
 	if err != nil {
 		return err
 	}
+	if err := p.x.checkDelay(v.Headers); err != nil {
+		return err
+	}
 	m := queue.Message{Content: queue.Content{Route: pub.Route, Props: cc.strip(props), Body: body},
 		Persistent: v.DeliveryMode == 2, Priority: v.Priority, Own: own, TTL: ttl}
 	if p.tx != nil {
@@ -107,7 +110,7 @@ func (p *Publisher) place(m queue.Message, pub wire.Publish, headers []byte, cc 
 		// Up to 4.1 RabbitMQ returns a mandatory reply although it has arrived.
 		p.s.b.replies.deliver(pub.RoutingKey, m.Content)
 	}
-	targets := p.targets(routed{exchange.Message{Key: pub.RoutingKey, Headers: headers, Props: m.Props}, cc}, &m)
+	targets := p.targets(routed{exchange.Message{Key: pub.RoutingKey, Headers: headers, Props: m.Props}, cc, pub.Mandatory}, &m)
 	if !p.found.send(p.batch, m, targets) && pub.Mandatory {
 		p.returner.Return(wire.NoRoute, "NO_ROUTE", m.Content)
 	}
@@ -117,7 +120,8 @@ func (p *Publisher) place(m queue.Message, pub wire.Publish, headers []byte, cc 
 // BCC headers.
 type routed struct {
 	exchange.Message
-	more []string
+	more      []string
+	mandatory bool
 }
 
 // targets gives the queues of a publish. The slice is valid until the next
@@ -164,17 +168,11 @@ type finder struct {
 	has    map[*queue.Queue]bool // nil while queues is short
 	dests  []exchange.Dest
 	side   *side // nil until a special exchange is met
+	probe  bool  // special exchanges do not meet the message
 }
 
 func (f *finder) reset(b *Broker) {
 	f.b, f.seen, f.queues, f.has = b, f.seen[:0], f.queues[:0], nil
-}
-
-func (f *finder) meet(s *special, m routed, whole *queue.Message) bool {
-	if f.side == nil {
-		f.side = new(side)
-	}
-	return s.meet(f, m, whole)
 }
 
 // route finds the queues that x leads to, each once (RabbitMQ: one copy however
@@ -187,7 +185,7 @@ func (f *finder) route(x *exchangeRef, m routed, whole *queue.Message) {
 }
 
 func (f *finder) step(x *exchangeRef, m routed, whole *queue.Message) {
-	if x.special != nil && !f.meet(x.special, m, whole) {
+	if x.special != nil && !f.probe && !f.meet(x, m, whole) {
 		return
 	}
 	if x.def.Name == "" {

@@ -25,7 +25,7 @@ func TestRoutingAllocates(t *testing.T) {
 				t.Fatal(err)
 			}
 			whole := &queue.Message{Content: queue.Content{Route: wire.AppendRoute(nil, kind, key)}}
-			m := routed{exchange.Message{Key: []byte(key), Headers: headers}, nil}
+			m := routed{exchange.Message{Key: []byte(key), Headers: headers}, nil, false}
 			if got := p.targets(m, whole); len(got) != 1 || got[0].Options().Name != "q."+kind {
 				t.Fatal("targets:", got)
 			}

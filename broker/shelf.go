@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"sync/atomic"
+
 	"github.com/leveretmq/leveret/broker/meta"
 	"github.com/leveretmq/leveret/queue"
 )
@@ -15,7 +17,15 @@ import (
 // letter does.
 type shelf struct {
 	*queue.Queue
-	consumer *queue.Consumer
+	consumer  *queue.Consumer
+	delivered atomic.Int64 // since the start; the sink counts
+}
+
+// loaded says whether all that was on the shelf at the start is delivered. It
+// takes the queue's mutex.
+func (s *shelf) loaded() bool {
+	ready, held, _ := s.Counts()
+	return s.delivered.Load() >= int64(ready+held)
 }
 
 // newShelf makes the shelf of an exchange; mu is held. After a start it is
@@ -32,23 +42,20 @@ func (b *Broker) newShelf(def *meta.Exchange, sink queue.Sink) (*shelf, error) {
 	}
 	c.Start()
 	b.byID[def.ID] = q
-	return &shelf{q, c}, nil
-}
-
-// drop deletes the shelf and gives the position of the tombstone.
-func (s *shelf) drop() (pos uint64) {
-	if s == nil {
-		return 0
-	}
-	_, pos, _ = s.Delete(false, false) // without a condition it is only refused when it is deleted
-	return pos
+	return &shelf{Queue: q, consumer: c}, nil
 }
 
 // dropShelf deletes what a special exchange keeps; mu is held. What is saved
 // after it is stored after it, so the tombstone goes first.
 func (b *Broker) dropShelf(x *exchangeRef) {
+	x.special.close()
+	s := x.special.shelf()
+	if s == nil {
+		return
+	}
 	delete(b.byID, x.def.ID)
-	if pos := x.special.drop(); pos > 0 {
+	_, pos, _ := s.Delete(false, false) // without conditions it is only refused when it was deleted before
+	if pos > 0 {
 		b.commits.save(pos, nil, func(error) {})
 	}
 }

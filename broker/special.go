@@ -9,24 +9,51 @@ import (
 // special is what an exchange has beyond its bindings; nearly all have none.
 // Such an exchange meets every message that comes to it, by whatever way.
 type special struct {
+	delayed *delayed
 	history *history
 	dedup   *dedup
 }
 
 // newSpecial makes what the exchange's type asks for; Broker.mu is held.
 func (b *Broker) newSpecial(def *meta.Exchange) (*special, error) {
+	var err error
 	switch def.Kind {
-	case exchange.RecentHistory:
-		return &special{history: newHistory(def.Arguments)}, nil
-	case exchange.Deduplication:
-		d, err := b.newDedup(def)
-		return &special{dedup: d}, err
+	case exchange.RecentHistory, exchange.Deduplication, exchange.DelayedMessage:
+	default:
+		return nil, nil
 	}
-	return nil, nil
+	s, kind := &special{}, def.Kind
+	if kind == exchange.DelayedMessage {
+		kind = exchange.DelayedType(def.Arguments)
+		if s.delayed, err = b.newDelayed(def); err != nil {
+			return nil, err
+		}
+	}
+	switch kind {
+	case exchange.RecentHistory:
+		s.history = newHistory(def.Arguments)
+	case exchange.Deduplication:
+		s.dedup, err = b.newDedup(def)
+	}
+	return s, err
 }
 
-// restored follows the recovery of the shelves.
+// shelf is where the exchange keeps things, nil when nowhere.
+func (s *special) shelf() *shelf {
+	switch {
+	case s.delayed != nil:
+		return s.delayed.shelf
+	case s.dedup != nil:
+		return s.dedup.shelf
+	}
+	return nil
+}
+
+// restored follows the recovery of the shelf.
 func (s *special) restored() {
+	if shelf := s.shelf(); shelf != nil {
+		shelf.consumer.Resume()
+	}
 	if s.dedup != nil {
 		s.dedup.restored()
 	}
@@ -39,17 +66,23 @@ func (s *special) stirred() {
 	}
 }
 
-// drop ends the exchange's shelf and gives the position of its tombstone.
-func (s *special) drop() (pos uint64) {
-	if s.dedup != nil {
-		return s.dedup.shelf.drop()
+// close ends the timer, if there is one.
+func (s *special) close() {
+	if s.delayed != nil {
+		s.delayed.close()
 	}
-	return 0
 }
 
 // meet lets the exchange see a message before it is routed; false is that it
 // goes no further from here. Broker.mu is held for reading.
-func (s *special) meet(f *finder, m routed, whole *queue.Message) bool {
+func (f *finder) meet(x *exchangeRef, m routed, whole *queue.Message) bool {
+	if f.side == nil {
+		f.side = new(side)
+	}
+	s := x.special
+	if s.delayed != nil && s.delayed.defers(f, x, m, whole) {
+		return false
+	}
 	if s.history != nil {
 		s.history.keep(m, whole)
 	}

@@ -36,7 +36,7 @@ func CheckBinding(kind string, declared wire.Table, b Binding) error {
 	case localRandom:
 		return checkLocal(b)
 	case DelayedMessage:
-		return CheckBinding(delayedType(declared), declared, b)
+		return CheckBinding(DelayedType(declared), declared, b)
 	}
 	return nil
 }
@@ -128,14 +128,18 @@ func Number(v any) (n int64, ok bool) {
 // checkDelayed checks what a delayed exchange delegates to. Delaying twice
 // would never end.
 func checkDelayed(args wire.Table) error {
-	kind := delayedType(args)
+	kind := DelayedType(args)
 	if kind == DelayedMessage || !Known(kind) {
 		return wire.Errorf(wire.PreconditionFailed, "Invalid argument, 'x-delayed-type' must be an existing exchange type")
+	}
+	if p, _ := args.Get("x-cache-persistence"); kind == Deduplication && p == "disk" {
+		return wire.Errorf(wire.PreconditionFailed, "Invalid argument, 'x-cache-persistence' must be 'memory' in a delayed exchange")
 	}
 	return CheckDeclare(kind, args)
 }
 
-func delayedType(args wire.Table) string {
+// DelayedType is the type that an exchange of type DelayedMessage routes as.
+func DelayedType(args wire.Table) string {
 	v, _ := args.Get("x-delayed-type")
 	kind, _ := v.(string)
 	return kind

@@ -76,7 +76,7 @@ const (
 
 // Kinds lists the exchange types, sorted.
 func Kinds() []string {
-	return []string{"direct", "fanout", "headers", "topic", consistentHash, localRandom,
+	return []string{"direct", "fanout", "headers", "topic", consistentHash, DelayedMessage, localRandom,
 		Deduplication, modulusHash, plainRandom, RecentHistory}
 }
 
@@ -99,6 +99,9 @@ func New(kind string, o Options) (Router, error) {
 		return random{newFlat(nil), o.Rand}, nil
 	case RecentHistory, Deduplication:
 		return every{fanout{}}, nil
+	case DelayedMessage:
+		r, err := New(DelayedType(o.Arguments), o)
+		return every{r}, err
 	}
 	return nil, fmt.Errorf("unknown exchange type '%s'", kind)
 }

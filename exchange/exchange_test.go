@@ -33,8 +33,8 @@ func TestNew(t *testing.T) {
 	cases := map[string]struct{ known, keyOnly, perKey bool }{
 		"direct": {true, true, true}, "fanout": {true, true, false}, "topic": {true, true, true}, "headers": {true, false, false},
 		consistentHash: {true, true, false}, modulusHash: {true, true, false}, plainRandom: {known: true}, localRandom: {known: true},
-		RecentHistory: {known: true}, Deduplication: {known: true},
-		"":            {}, "Direct": {}, "x-federation-upstream": {},
+		RecentHistory: {known: true}, Deduplication: {known: true}, DelayedMessage: {true, false, true},
+		"": {}, "Direct": {}, "x-federation-upstream": {},
 	}
 	for kind, want := range cases {
 		t.Run(kind, func(t *testing.T) {

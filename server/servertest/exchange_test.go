@@ -128,3 +128,67 @@ func TestDeduplicationDeleted(t *testing.T) {
 		}
 	}
 }
+
+// Delayed messages survive a clean stop and kill -9, those with delivery-mode 1
+// too; what was due meanwhile comes at once, in its order.
+func TestDelayedRestart(t *testing.T) {
+	dir := t.TempDir()
+	s := servertest.Start(t, servertest.Options{Dir: dir})
+	ch := open(t, s)
+	topology(t, ch, "x-delayed-message", map[string]amqp.Table{"later": {"x-delayed-type": "direct"}})
+	var messages []amqp.Publishing
+	const n = 3000
+	for i := range n {
+		ms := []int{3_600_000, 1400, 900}[i%3]
+		messages = append(messages, amqp.Publishing{Headers: amqp.Table{"x-delay": int64(ms)}, Body: fmt.Append(nil, ms, " ", i)})
+	}
+	pipelined(t, ch, "later", messages)
+	if got := count(t, ch, "later"); got != 0 {
+		t.Fatalf("%d messages are there at once", got)
+	}
+	for how, dir := range stopped(t, dir, func() error { return s.Shutdown(context.Background()) }) {
+		t.Run(how, func(t *testing.T) {
+			ch := open(t, servertest.Start(t, servertest.Options{Dir: dir}))
+			ds, err := ch.Consume("later", "", true, false, false, false, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := [2]int{}
+			for range n - n/3 {
+				d := receive(t, ds)
+				var m [2]int
+				if _, err := fmt.Sscan(string(d.Body), &m[0], &m[1]); err != nil {
+					t.Fatal(err)
+				}
+				if m[0] < last[0] || m[0] == last[0] && m[1] < last[1] || d.Redelivered || d.Headers["x-delay"] != int32(-m[0]) {
+					t.Fatalf("%v came after %v, redelivered %t, x-delay %v", m, last, d.Redelivered, d.Headers["x-delay"])
+				}
+				last = m
+			}
+			if err := ch.ExchangeDelete("later", false, false); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// pipelined publishes transient messages and waits for all confirms.
+func pipelined(t *testing.T, ch *amqp.Channel, exchange string, messages []amqp.Publishing) {
+	t.Helper()
+	if err := ch.Confirm(false); err != nil {
+		t.Fatal(err)
+	}
+	var confirms []*amqp.DeferredConfirmation
+	for _, m := range messages {
+		d, err := ch.PublishWithDeferredConfirm(exchange, "key", true, false, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		confirms = append(confirms, d)
+	}
+	for i, d := range confirms {
+		if ok, err := d.WaitContext(t.Context()); err != nil || !ok {
+			t.Fatalf("message %d: confirmed %t, %v", i, ok, err)
+		}
+	}
+}
