@@ -75,6 +75,7 @@ type Broker struct {
 
 	replies replies
 	alarms  alarms
+	random  random
 	drops   atomic.Uint64 // dead letters that found no queue
 }
 
@@ -101,6 +102,9 @@ func Open(o Options) (*Broker, error) {
 		alarms: alarms{raised: map[Alarm]bool{}}}
 	var err error
 	if b.level, err = levelOf(o.Compatibility); err != nil {
+		return nil, err
+	}
+	if err := b.random.seed(o.Rand); err != nil {
 		return nil, err
 	}
 	if err := o.Meta.Load(b.meta.Load); err != nil {
@@ -194,8 +198,15 @@ const Version = "0.1.0"
 func (b *Broker) Close(context.Context) error {
 	b.host.close()
 	b.mu.RLock()
-	for _, q := range b.byID {
-		q.Close()
+	for id, q := range b.byID {
+		if b.exByID[id] == nil { // nobody cares how often a shelf has delivered
+			q.Close()
+		}
+	}
+	for _, x := range b.exByID {
+		if x.special != nil {
+			x.special.close()
+		}
 	}
 	b.mu.RUnlock()
 	return b.commits.close()
