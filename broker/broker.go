@@ -75,6 +75,8 @@ type vhost struct {
 	name      string
 	exchanges map[string]*exchangeRef
 	queues    map[string]*queueRef
+	sessions  map[*Session]bool
+	deleted   bool // nothing new may come
 	// gone counts deleted queues: a cached route of the default exchange holds
 	// while it stands.
 	gone atomic.Uint64
@@ -82,6 +84,7 @@ type vhost struct {
 
 type queueRef struct {
 	*queue.Queue
+	vhost *vhost
 	def   *meta.Queue
 	owner *Session // exclusive queues only
 }
@@ -110,19 +113,16 @@ func Open(o Options) (*Broker, error) {
 
 // firstBoot makes what RabbitMQ makes: the virtual host / and guest/guest.
 func (b *Broker) firstBoot() error {
-	var salt [4]byte
-	if _, err := io.ReadFull(b.opt.Rand, salt[:]); err != nil {
-		return fmt.Errorf("salt: %w", err)
+	hash, err := b.hash("guest")
+	if err != nil {
+		return err
 	}
-	guest := &meta.User{Name: "guest", PasswordHash: meta.HashPassword(meta.SHA256, salt, "guest"), Algorithm: meta.SHA256, Tags: []string{"administrator"}}
-	b.mu.Lock()
-	cs := b.addVHost("/")
-	cs = append(cs, b.meta.PutUser(guest)...)
-	cs = append(cs, b.meta.PutPermission(&meta.Permission{User: "guest", VHost: "/", Configure: ".*", Write: ".*", Read: ".*"})...)
-	b.mu.Unlock()
-	done := make(chan error, 1)
-	b.commits.save(0, cs, func(err error) { done <- err })
-	return <-done
+	guest := &meta.User{Name: "guest", PasswordHash: hash, Algorithm: meta.SHA256, Tags: []string{"administrator"}}
+	return b.administer(context.Background(), func() ([]meta.Change, error) {
+		cs := b.addVHost(&meta.VHost{Name: "/", Description: "Default virtual host"})
+		cs = append(cs, b.meta.PutUser(guest)...)
+		return append(cs, b.meta.PutPermission(&meta.Permission{User: "guest", VHost: "/", Configure: ".*", Write: ".*", Read: ".*"})...), nil
+	})
 }
 
 // raise makes the living half of what was loaded.
@@ -155,7 +155,7 @@ func (b *Broker) raise() error {
 }
 
 func newVHost(name string) *vhost {
-	return &vhost{name: name, exchanges: map[string]*exchangeRef{}, queues: map[string]*queueRef{}}
+	return &vhost{name: name, exchanges: map[string]*exchangeRef{}, queues: map[string]*queueRef{}, sessions: map[*Session]bool{}}
 }
 
 // Level is the RabbitMQ version whose answers the broker gives.

@@ -96,10 +96,11 @@ func (b *Broker) deadLetter(batch *queue.Batch, q *queue.Queue, w *queue.Outside
 func (b *Broker) deadTargets(vhost string, d *death, keys []string, props *wire.Properties) []*queue.Queue {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	x := b.vhosts[vhost].exchanges[d.to]
-	if x == nil {
+	v := b.vhosts[vhost]
+	if v == nil || v.exchanges[d.to] == nil {
 		return nil
 	}
+	x := v.exchanges[d.to]
 	var f finder
 	f.reset(b)
 	var headers []byte

@@ -14,6 +14,7 @@ import (
 // gone; routes is replaced as a whole under Broker.mu.
 type exchangeRef struct {
 	def       *meta.Exchange
+	vhost     *vhost
 	alternate string
 	routes    atomic.Pointer[routes]
 	gone      atomic.Bool
@@ -29,12 +30,12 @@ var predeclared = [...]meta.Exchange{
 }
 
 // addVHost makes a virtual host with its exchanges; mu is held.
-func (b *Broker) addVHost(name string) []meta.Change {
-	b.vhosts[name] = newVHost(name)
-	cs := b.meta.PutVHost(&meta.VHost{Name: name})
+func (b *Broker) addVHost(def *meta.VHost) []meta.Change {
+	b.vhosts[def.Name] = newVHost(def.Name)
+	cs := b.meta.PutVHost(def)
 	for _, d := range predeclared {
 		id, more := b.meta.NextID()
-		d.ID, d.VHost, d.Durable = id, name, true
+		d.ID, d.VHost, d.Durable = id, def.Name, true
 		cs = append(append(cs, more...), b.meta.PutExchange(&d)...)
 		if _, err := b.raiseExchange(&d); err != nil {
 			panic(err) // the kinds above exist
@@ -48,12 +49,12 @@ func (b *Broker) raiseExchange(def *meta.Exchange) (*exchangeRef, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &exchangeRef{def: def}
+	x := &exchangeRef{def: def, vhost: b.vhosts[def.VHost]}
 	if a, ok := def.Arguments.Get("alternate-exchange"); ok {
 		x.alternate, _ = a.(string)
 	}
 	x.routes.Store(&routes{r})
-	b.vhosts[def.VHost].exchanges[def.Name] = x
+	x.vhost.exchanges[def.Name] = x
 	b.exByID[def.ID] = x
 	return x, nil
 }
@@ -76,7 +77,11 @@ func notDefault(name string) error {
 // replies when that is durable.
 func (s *Session) change(reply func(error), f func() ([]meta.Change, error)) {
 	s.b.mu.Lock()
-	cs, err := f()
+	var cs []meta.Change
+	err := s.vhost.open()
+	if err == nil {
+		cs, err = f()
+	}
 	s.b.mu.Unlock()
 	if err != nil {
 		reply(err)
@@ -202,7 +207,7 @@ func (x *exchangeRef) name() meta.Name { return meta.Name{VHost: x.def.VHost, Na
 // their last binding by it; mu is held.
 func (b *Broker) dropExchange(x *exchangeRef) []meta.Change {
 	x.gone.Store(true)
-	delete(b.vhosts[x.def.VHost].exchanges, x.def.Name)
+	delete(x.vhost.exchanges, x.def.Name)
 	delete(b.exByID, x.def.ID)
 	gone, cs := b.meta.DeleteExchange(x.name())
 	return append(cs, b.unroute(gone, exchange.Dest{ID: x.def.ID, Exchange: true})...)

@@ -182,7 +182,7 @@ func (f *finder) route(x *exchangeRef, key, headers []byte) {
 
 func (f *finder) step(x *exchangeRef, key, headers []byte, from int) {
 	if x.def.Name == "" {
-		if q := f.b.vhosts[x.def.VHost].queues[string(key)]; q != nil {
+		if q := x.vhost.queues[string(key)]; q != nil {
 			f.add(q.Queue)
 		}
 		return
@@ -196,7 +196,7 @@ func (f *finder) step(x *exchangeRef, key, headers []byte, from int) {
 		}
 	}
 	if len(f.dests) == 0 && x.alternate != "" {
-		f.visit(f.b.vhosts[x.def.VHost].exchanges[x.alternate], from)
+		f.visit(x.vhost.exchanges[x.alternate], from)
 	}
 }
 

@@ -32,8 +32,8 @@ func (b *Broker) raiseQueue(def *meta.Queue, owner *Session) (*queueRef, error) 
 	if b.opt.Log != nil {
 		o.Log = b.opt.Log
 	}
-	q := &queueRef{Queue: queue.New(o), def: def, owner: owner}
-	b.vhosts[def.VHost].queues[def.Name] = q
+	q := &queueRef{Queue: queue.New(o), vhost: b.vhosts[def.VHost], def: def, owner: owner}
+	q.vhost.queues[def.Name] = q
 	b.byID[def.ID] = q.Queue
 	return q, nil
 }
@@ -221,7 +221,7 @@ func (b *Broker) deleteQueue(q *queueRef, ifUnused, ifEmpty bool) (n int, pos ui
 	if err != nil {
 		return 0, 0, nil, err
 	}
-	v := b.vhosts[q.def.VHost]
+	v := q.vhost
 	if v.queues[q.def.Name] != q {
 		return n, pos, nil, nil
 	}

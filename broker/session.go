@@ -33,7 +33,7 @@ func (b *Broker) Authenticate(user, password string, loopback bool) (*User, erro
 	b.mu.RLock()
 	def := b.meta.Users[user]
 	b.mu.RUnlock()
-	if def == nil || !def.Matches(password) {
+	if def == nil || password == "" || !def.Matches(password) { // RabbitMQ: nobody has a blank password
 		return nil, ErrCredentials
 	}
 	if user == "guest" && !loopback {
@@ -76,10 +76,10 @@ const (
 
 // OpenSession enters a virtual host; errors are 530 as RabbitMQ words them.
 func (b *Broker) OpenSession(o SessionOptions) (*Session, error) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	v := b.vhosts[o.VHost]
-	if v == nil {
+	if v == nil || v.deleted {
 		return nil, wire.Errorf(wire.NotAllowed, "vhost %s not found", o.VHost)
 	}
 	p := b.meta.Permissions[[2]string{o.User.Name(), o.VHost}]
@@ -97,6 +97,7 @@ func (b *Broker) OpenSession(o SessionOptions) (*Session, error) {
 		}
 		s.perm[i] = re
 	}
+	v.sessions[s] = true
 	return s, nil
 }
 
@@ -114,6 +115,9 @@ func (s *Session) may(r Right, kind, name string) error {
 // Close deletes the session's exclusive queues; when it returns nobody finds
 // them any more.
 func (s *Session) Close() {
+	s.b.mu.Lock()
+	delete(s.vhost.sessions, s)
+	s.b.mu.Unlock()
 	s.mu.Lock()
 	owned := s.owned
 	s.owned = nil

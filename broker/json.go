@@ -1,0 +1,119 @@
+package broker
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// decodeJSON gives a JSON value as nil, bool, int64, float64, string, []any or
+// map[string]any; false when raw is none. An integer beyond 64 bits is a float.
+func decodeJSON(raw json.RawMessage) (any, bool) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v any
+	if d.Decode(&v) != nil || d.More() {
+		return nil, false
+	}
+	return plainNumbers(v), true
+}
+
+func plainNumbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		f, err := v.Float64()
+		if err != nil {
+			return v.String() // beyond any number
+		}
+		return f
+	case []any:
+		for i := range v {
+			v[i] = plainNumbers(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = plainNumbers(v[k])
+		}
+	}
+	return v
+}
+
+// decodeObject is decodeJSON of an object. RabbitMQ writes an empty one as [].
+func decodeObject(raw json.RawMessage) (map[string]any, bool) {
+	v, ok := decodeJSON(raw)
+	if list, empty := v.([]any); ok && empty && len(list) == 0 {
+		return map[string]any{}, true
+	}
+	m, ok := v.(map[string]any)
+	return m, ok
+}
+
+// canonicalJSON is raw without spaces and with its keys in order.
+func canonicalJSON(raw json.RawMessage) (json.RawMessage, bool) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v any
+	if d.Decode(&v) != nil || d.More() {
+		return nil, false
+	}
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if e.Encode(v) != nil {
+		return nil, false
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), true
+}
+
+// erlang prints a decoded value as RabbitMQ's texts have it, an Erlang term.
+func erlang(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case string:
+		return fmt.Sprintf("<<%q>>", v)
+	case float64:
+		s := strconv.FormatFloat(v, 'g', -1, 64)
+		if !strings.ContainsAny(s, ".e") {
+			s += ".0"
+		}
+		return s
+	case []any:
+		terms := make([]string, len(v))
+		for i := range v {
+			terms[i] = erlang(v[i])
+		}
+		return "[" + strings.Join(terms, ",") + "]"
+	case map[string]any:
+		return erlangPairs(v, slices.Sorted(maps.Keys(v)))
+	}
+	return fmt.Sprint(v)
+}
+
+// erlangPairs prints some keys of m with their values as a property list.
+func erlangPairs(m map[string]any, keys []string) string {
+	terms := make([]string, len(keys))
+	for i, k := range keys {
+		terms[i] = "{" + erlang(k) + "," + erlang(m[k]) + "}"
+	}
+	return "[" + strings.Join(terms, ",") + "]"
+}
+
+// mustJSON encodes what always encodes: our own structs of texts, numbers and
+// valid JSON.
+func mustJSON(v any) json.RawMessage {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err)
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+}
