@@ -113,6 +113,9 @@ func (s *Session) bind(bd *meta.Binding) ([]meta.Change, error) {
 			return nil, err
 		}
 	}
+	if err := s.mayTopic(Read, x.def, bd.Key); err != nil {
+		return nil, err
+	}
 	if err := exchange.CheckArguments(x.def.Kind, bd.Arguments); err != nil {
 		return nil, err
 	}
@@ -126,6 +129,11 @@ func (s *Session) bind(bd *meta.Binding) ([]meta.Change, error) {
 func (s *Session) unbind(bd *meta.Binding) ([]meta.Change, error) {
 	if err := s.mayBind(bd); err != nil {
 		return nil, err
+	}
+	if x := s.vhost.exchanges[bd.Source]; x != nil {
+		if err := s.mayTopic(Read, x.def, bd.Key); err != nil {
+			return nil, err
+		}
 	}
 	if q := s.vhost.queues[bd.Dest]; !bd.ToExchange && q != nil {
 		if err := s.unlocked(q); err != nil {

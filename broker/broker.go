@@ -76,7 +76,8 @@ type vhost struct {
 	exchanges map[string]*exchangeRef
 	queues    map[string]*queueRef
 	sessions  map[*Session]bool
-	deleted   bool // nothing new may come
+	access    map[string]*access // by user
+	deleted   bool               // nothing new may come
 	// gone counts deleted queues: a cached route of the default exchange holds
 	// while it stands.
 	gone atomic.Uint64
@@ -155,7 +156,8 @@ func (b *Broker) raise() error {
 }
 
 func newVHost(name string) *vhost {
-	return &vhost{name: name, exchanges: map[string]*exchangeRef{}, queues: map[string]*queueRef{}, sessions: map[*Session]bool{}}
+	return &vhost{name: name, exchanges: map[string]*exchangeRef{}, queues: map[string]*queueRef{},
+		sessions: map[*Session]bool{}, access: map[string]*access{}}
 }
 
 // Level is the RabbitMQ version whose answers the broker gives.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/leveretmq/leveret/broker/meta"
@@ -36,7 +35,9 @@ func (b *Broker) PutPermission(ctx context.Context, p meta.Permission) (created 
 			return nil, err
 		}
 		created = b.meta.Permissions[[2]string{p.User, p.VHost}] == nil
-		return b.meta.PutPermission(&p), nil
+		cs := b.meta.PutPermission(&p)
+		b.reread(p.VHost, p.User)
+		return cs, nil
 	})
 	return created, err
 }
@@ -50,7 +51,7 @@ func (b *Broker) checkPermission(vhost, user string, patterns ...string) error {
 		return missingUser(user)
 	}
 	for _, p := range patterns {
-		if _, err := regexp.Compile(p); err != nil {
+		if _, err := compilePattern(p); err != nil {
 			return &Error{Invalid, "invalid_regexp", p, fmt.Sprintf("invalid regular expression '%s': %v", p, err)}
 		}
 	}
@@ -64,7 +65,9 @@ func (b *Broker) DeletePermission(ctx context.Context, vhost, user string) error
 		if b.meta.Permissions[[2]string{user, vhost}] == nil {
 			return nil, missing("not_found", user, "User '%s' has no permission in virtual host '%s'", user, vhost)
 		}
-		return b.meta.DeletePermission(user, vhost), nil
+		cs := b.meta.DeletePermission(user, vhost)
+		b.reread(vhost, user)
+		return cs, nil
 	})
 }
 
@@ -84,7 +87,9 @@ func (b *Broker) PutTopicPermission(ctx context.Context, p meta.TopicPermission)
 			return nil, err
 		}
 		created = b.meta.TopicPermissions[[3]string{p.User, p.VHost, p.Exchange}] == nil
-		return b.meta.PutTopicPermission(&p), nil
+		cs := b.meta.PutTopicPermission(&p)
+		b.reread(p.VHost, p.User)
+		return cs, nil
 	})
 	return created, err
 }
@@ -102,6 +107,7 @@ func (b *Broker) DeleteTopicPermissions(ctx context.Context, vhost, user string,
 		if len(cs) == 0 {
 			return nil, missing("not_found", user, "User '%s' has no topic permission in virtual host '%s'", user, vhost)
 		}
+		b.reread(vhost, user)
 		return cs, nil
 	})
 }

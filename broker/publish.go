@@ -22,6 +22,7 @@ type Publisher struct {
 	returner Returner
 	batch    *queue.Batch
 	x        *exchangeRef // of the last Check
+	rights   *rights      // of the last Check
 	cache    map[string]*cached
 	found    finder
 	confirms *Confirms
@@ -50,10 +51,11 @@ func (s *Session) NewPublisher(r Returner) *Publisher {
 // Check is what basic.publish answers before its content comes: the exchange
 // exists, is not internal, and may be written to.
 func (p *Publisher) Check(name []byte) error {
-	if p.x != nil && !p.x.gone.Load() && p.x.def.Name == string(name) {
+	s := p.s
+	rights := s.access.Load()
+	if p.x != nil && !p.x.gone.Load() && p.x.def.Name == string(name) && p.rights == rights {
 		return nil
 	}
-	s := p.s
 	s.b.mu.RLock()
 	x, err := s.vhost.exchange(string(name))
 	s.b.mu.RUnlock()
@@ -66,7 +68,7 @@ func (p *Publisher) Check(name []byte) error {
 	if x.def.Internal {
 		return wire.Errorf(wire.AccessRefused, "cannot publish to internal exchange '%s' in vhost '%s'", x.def.Name, s.vhost.name)
 	}
-	p.x = x
+	p.x, p.rights = x, rights
 	return nil
 }
 
@@ -75,6 +77,11 @@ func (p *Publisher) Check(name []byte) error {
 func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView, body []byte, own bool) error {
 	if err := p.Check(pub.Exchange); err != nil {
 		return err
+	}
+	if p.rights != nil && p.rights.topics != nil {
+		if err := p.s.mayTopic(Write, p.x.def, string(pub.RoutingKey)); err != nil {
+			return err
+		}
 	}
 	ttl, err := p.s.checkProperties(&v)
 	if err != nil {

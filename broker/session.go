@@ -2,7 +2,6 @@ package broker
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 	"sync"
 
@@ -55,24 +54,14 @@ type SessionOptions struct {
 // Session is one connection's view of a virtual host, with its user's rights.
 // It owns the exclusive queues declared through it.
 type Session struct {
-	b     *Broker
-	vhost *vhost
-	opt   SessionOptions
-	perm  [3]*regexp.Regexp // by Right
+	b      *Broker
+	vhost  *vhost
+	opt    SessionOptions
+	access *access
 
 	mu    sync.Mutex // guards owned; after Broker.mu
 	owned map[*queueRef]bool
 }
-
-// Right is what a permission allows.
-type Right int
-
-// The three rights (RabbitMQ: access control).
-const (
-	Configure Right = iota
-	Write
-	Read
-)
 
 // OpenSession enters a virtual host; errors are 530 as RabbitMQ words them.
 func (b *Broker) OpenSession(o SessionOptions) (*Session, error) {
@@ -82,41 +71,23 @@ func (b *Broker) OpenSession(o SessionOptions) (*Session, error) {
 	if v == nil || v.deleted {
 		return nil, wire.Errorf(wire.NotAllowed, "vhost %s not found", o.VHost)
 	}
-	p := b.meta.Permissions[[2]string{o.User.Name(), o.VHost}]
-	if p == nil {
+	a, ok := b.enter(v, o.User.Name())
+	if !ok {
 		return nil, wire.Errorf(wire.NotAllowed, "access to vhost '%s' refused for user '%s'", o.VHost, o.User.Name())
 	}
-	s := &Session{b: b, vhost: v, opt: o, owned: map[*queueRef]bool{}}
-	for i, pattern := range []string{p.Configure, p.Write, p.Read} {
-		if pattern == "" {
-			pattern = "^$" // RabbitMQ: an empty pattern allows nothing
-		}
-		re, err := regexp.Compile(pattern)
-		if err != nil {
-			return nil, &wire.Error{Code: wire.InternalError, Cause: err, Connection: true}
-		}
-		s.perm[i] = re
-	}
+	s := &Session{b: b, vhost: v, opt: o, access: a, owned: map[*queueRef]bool{}}
 	v.sessions[s] = true
 	return s, nil
-}
-
-// may checks a right on a resource; kind is "queue" or "exchange".
-func (s *Session) may(r Right, kind, name string) error {
-	if kind == "exchange" && name == "" {
-		name = "amq.default"
-	}
-	if s.perm[r].MatchString(name) {
-		return nil
-	}
-	return wire.Errorf(wire.AccessRefused, "access to %s '%s' in vhost '%s' refused for user '%s'", kind, name, s.vhost.name, s.opt.User.Name())
 }
 
 // Close deletes the session's exclusive queues; when it returns nobody finds
 // them any more.
 func (s *Session) Close() {
 	s.b.mu.Lock()
-	delete(s.vhost.sessions, s)
+	if s.vhost.sessions[s] {
+		delete(s.vhost.sessions, s)
+		s.vhost.leave(s.opt.User.Name())
+	}
 	s.b.mu.Unlock()
 	s.mu.Lock()
 	owned := s.owned

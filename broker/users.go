@@ -187,7 +187,11 @@ func (b *Broker) DeleteUser(ctx context.Context, name string) error {
 			return nil, missingUser(name)
 		}
 		sessions = b.sessionsOf(name)
-		return b.meta.DeleteUser(name), nil
+		cs := b.meta.DeleteUser(name)
+		for vhost := range b.vhosts {
+			b.reread(vhost, name)
+		}
+		return cs, nil
 	})
 	closeAll(sessions, wire.Errorf(wire.ConnectionForced, "user '%s' is deleted", name))
 	return err
