@@ -258,7 +258,7 @@ func TestLimitsAreChecked(t *testing.T) {
 		{"max-queues", "/", `1e30`, "", 0},
 		{"max-queues", "/", `"x"`, "Validation failed\n\nmax-queues should be a number, actually was <<\"x\">>\n", Invalid},
 		{"max-queues", "/", `{`, "Validation failed\n\nmax-queues should be a number, actually was {\n", Invalid},
-		{"max-queues", "/", `[1,null,{"a":true}]`, "Validation failed\n\nmax-queues should be a number, actually was [1,null,[{<<\"a\">>,true}]]\n", Invalid},
+		{"max-queues", "/", `[1,null,{"a":true}]`, "Validation failed\n\nmax-queues should be a number, actually was [1,null,#{<<\"a\">> => true}]\n", Invalid},
 		{"nosuch", "/", `1`, "Validation failed\n\nUnrecognised terms [{<<\"nosuch\">>,1}] in limits\n", Invalid},
 		{"max-queues", "v", `1`, "Virtual host 'v' does not exist", NotFound},
 	}

@@ -48,6 +48,8 @@ type Options struct {
 	Compatibility string
 	// NodeName is shown to clients as the cluster's name.
 	NodeName string
+	// Limits bounds what the whole node has.
+	Limits NodeLimits
 	// OnError is called once when metadata cannot be stored any more.
 	OnError func(error)
 }
@@ -65,9 +67,12 @@ type Broker struct {
 	vhosts map[string]*vhost
 	byID   map[uint64]*queue.Queue
 	exByID map[uint64]*exchangeRef
+	users  map[string]*presence // by name: those with sessions
+	opened int                  // sessions
 
-	replies replies
-	drops   atomic.Uint64 // dead letters that found no queue
+	channels atomic.Int64
+	replies  replies
+	drops    atomic.Uint64 // dead letters that found no queue
 }
 
 // vhost is a virtual host's living half; guarded by Broker.mu but for gone.
@@ -77,7 +82,8 @@ type vhost struct {
 	queues    map[string]*queueRef
 	sessions  map[*Session]bool
 	access    map[string]*access // by user
-	deleted   bool               // nothing new may come
+	policies  policies
+	deleted   bool // nothing new may come
 	// gone counts deleted queues: a cached route of the default exchange holds
 	// while it stands.
 	gone atomic.Uint64
@@ -85,15 +91,17 @@ type vhost struct {
 
 type queueRef struct {
 	*queue.Queue
-	vhost *vhost
-	def   *meta.Queue
-	owner *Session // exclusive queues only
+	vhost   *vhost
+	applied *applied // nil: no policy
+	def     *meta.Queue
+	owner   *Session // exclusive queues only
 }
 
 // Open loads the metadata. A broker with a log then gets its records as
 // persistence's Owner, and Restored.
 func Open(o Options) (*Broker, error) {
-	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{}}
+	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{},
+		users: map[string]*presence{}}
 	var err error
 	if b.level, err = levelOf(o.Compatibility); err != nil {
 		return nil, err
@@ -130,6 +138,9 @@ func (b *Broker) firstBoot() error {
 func (b *Broker) raise() error {
 	for name := range b.meta.VHosts {
 		b.vhosts[name] = newVHost(name)
+	}
+	for n, def := range b.meta.Policies {
+		b.vhosts[n.VHost].policies.set(n, b.compilePolicy(def))
 	}
 	for _, def := range b.meta.Exchanges {
 		if b.vhosts[def.VHost] == nil {

@@ -15,6 +15,7 @@ import (
 type exchangeRef struct {
 	def       *meta.Exchange
 	vhost     *vhost
+	applied   *applied // nil: no policy
 	alternate string
 	routes    atomic.Pointer[routes]
 	gone      atomic.Bool
@@ -50,9 +51,7 @@ func (b *Broker) raiseExchange(def *meta.Exchange) (*exchangeRef, error) {
 		return nil, err
 	}
 	x := &exchangeRef{def: def, vhost: b.vhosts[def.VHost]}
-	if a, ok := def.Arguments.Get("alternate-exchange"); ok {
-		x.alternate, _ = a.(string)
-	}
+	x.govern()
 	x.routes.Store(&routes{r})
 	x.vhost.exchanges[def.Name] = x
 	b.exByID[def.ID] = x
@@ -116,6 +115,9 @@ func (s *Session) declareExchange(m *wire.ExchangeDeclare) ([]meta.Change, error
 	}
 	if strings.HasPrefix(m.Exchange, "amq.") {
 		return nil, wire.Errorf(wire.AccessRefused, "exchange name '%s' contains reserved prefix 'amq.*'", m.Exchange)
+	}
+	if err := s.overExchanges(m.Exchange); err != nil {
+		return nil, err
 	}
 	id, cs := s.b.meta.NextID()
 	def := &meta.Exchange{ID: id, VHost: s.vhost.name, Name: m.Exchange, Kind: m.Type, Durable: m.Durable,

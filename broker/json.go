@@ -11,7 +11,8 @@ import (
 )
 
 // decodeJSON gives a JSON value as nil, bool, int64, float64, string, []any or
-// map[string]any; false when raw is none. An integer beyond 64 bits is a float.
+// map[string]any; false when raw is none. An integer beyond 64 bits becomes the
+// nearest within.
 func decodeJSON(raw json.RawMessage) (any, bool) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
@@ -25,13 +26,10 @@ func decodeJSON(raw json.RawMessage) (any, bool) {
 func plainNumbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:
-		if n, err := v.Int64(); err == nil {
+		if n, err := v.Int64(); err == nil || !strings.ContainsAny(v.String(), ".eE") {
 			return n
 		}
-		f, err := v.Float64()
-		if err != nil {
-			return v.String() // beyond any number
-		}
+		f, _ := v.Float64() // the nearest that there is
 		return f
 	case []any:
 		for i := range v {
@@ -78,6 +76,9 @@ func erlang(v any) string {
 	case nil:
 		return "null"
 	case string:
+		if v == "" {
+			return "<<>>"
+		}
 		return fmt.Sprintf("<<%q>>", v)
 	case float64:
 		s := strconv.FormatFloat(v, 'g', -1, 64)
@@ -92,7 +93,11 @@ func erlang(v any) string {
 		}
 		return "[" + strings.Join(terms, ",") + "]"
 	case map[string]any:
-		return erlangPairs(v, slices.Sorted(maps.Keys(v)))
+		pairs := make([]string, 0, len(v))
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			pairs = append(pairs, erlang(k)+" => "+erlang(v[k]))
+		}
+		return "#{" + strings.Join(pairs, ",") + "}"
 	}
 	return fmt.Sprint(v)
 }

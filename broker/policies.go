@@ -40,20 +40,30 @@ func missingPolicy(n meta.PolicyName) error {
 // PutPolicy makes or changes a policy. Queues and exchanges that it matches
 // follow before PutPolicy returns. An empty ApplyTo is "all".
 func (b *Broker) PutPolicy(ctx context.Context, p meta.Policy) (created bool, err error) {
+	p.ApplyTo = cmp.Or(p.ApplyTo, "all")
 	err = b.administer(ctx, func() ([]meta.Change, error) {
-		if b.meta.VHosts[p.VHost] == nil {
+		v := b.vhosts[p.VHost]
+		if v == nil {
 			return nil, missingVHost(p.VHost)
 		}
-		p.ApplyTo = cmp.Or(p.ApplyTo, "all")
-		definition, ok := canonicalJSON(p.Definition)
-		if !ok {
-			return nil, invalid("Validation failed\n\ndefinition must be a dictionary\n")
+		definition, _ := decodeJSON(p.Definition)
+		if err := b.checkPolicy(p.PolicyName, policyValues{p.ApplyTo, definition, p.Pattern, p.Priority}); err != nil {
+			return nil, err
 		}
-		p.Definition = definition
 		created = b.meta.Policies[p.PolicyName] == nil
-		return b.meta.PutPolicy(&p), nil
+		cs := b.putPolicy(p)
+		v.govern()
+		return cs, nil
 	})
 	return created, err
+}
+
+// putPolicy keeps a policy that was checked; queues and exchanges do not follow
+// yet. mu is held.
+func (b *Broker) putPolicy(p meta.Policy) []meta.Change {
+	p.Definition, _ = canonicalJSON(p.Definition)
+	b.vhosts[p.VHost].policies.set(p.PolicyName, b.compilePolicy(&p))
+	return b.meta.PutPolicy(&p)
 }
 
 // DeletePolicy removes a policy. Queues and exchanges that it matched follow
@@ -63,6 +73,9 @@ func (b *Broker) DeletePolicy(ctx context.Context, n meta.PolicyName) error {
 		if b.meta.Policies[n] == nil {
 			return nil, missingPolicy(n)
 		}
+		v := b.vhosts[n.VHost]
+		v.policies.set(n, nil)
+		v.govern()
 		return b.meta.DeletePolicy(n), nil
 	})
 }

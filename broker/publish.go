@@ -29,6 +29,7 @@ type Publisher struct {
 	tx       *transaction
 	replyTo  string
 	unsent   uint64 // publishes since the last Flush, for their confirms
+	closed   bool
 }
 
 // cached is the outcome of routing one route through one exchange. It holds
@@ -45,6 +46,7 @@ const cacheMax = 512
 
 // NewPublisher makes the publisher of one channel.
 func (s *Session) NewPublisher(r Returner) *Publisher {
+	s.countChannel(1)
 	return &Publisher{s: s, returner: r, batch: queue.NewBatch(), cache: map[string]*cached{}}
 }
 
@@ -266,6 +268,10 @@ func (s *Session) log() queue.Log {
 
 // Close ends the publisher: nothing calls the channel any more.
 func (p *Publisher) Close() {
+	if !p.closed {
+		p.closed = true
+		p.s.countChannel(-1)
+	}
 	if p.confirms != nil {
 		p.confirms.close()
 	}

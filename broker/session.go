@@ -58,6 +58,7 @@ type Session struct {
 	vhost  *vhost
 	opt    SessionOptions
 	access *access
+	user   *presence
 
 	mu    sync.Mutex // guards owned; after Broker.mu
 	owned map[*queueRef]bool
@@ -71,12 +72,16 @@ func (b *Broker) OpenSession(o SessionOptions) (*Session, error) {
 	if v == nil || v.deleted {
 		return nil, wire.Errorf(wire.NotAllowed, "vhost %s not found", o.VHost)
 	}
+	if err := b.overConnections(v, o.User.Name()); err != nil {
+		return nil, err
+	}
 	a, ok := b.enter(v, o.User.Name())
 	if !ok {
 		return nil, wire.Errorf(wire.NotAllowed, "access to vhost '%s' refused for user '%s'", o.VHost, o.User.Name())
 	}
 	s := &Session{b: b, vhost: v, opt: o, access: a, owned: map[*queueRef]bool{}}
 	v.sessions[s] = true
+	s.appear()
 	return s, nil
 }
 
@@ -84,10 +89,7 @@ func (b *Broker) OpenSession(o SessionOptions) (*Session, error) {
 // them any more.
 func (s *Session) Close() {
 	s.b.mu.Lock()
-	if s.vhost.sessions[s] {
-		delete(s.vhost.sessions, s)
-		s.vhost.leave(s.opt.User.Name())
-	}
+	s.disappear()
 	s.b.mu.Unlock()
 	s.mu.Lock()
 	owned := s.owned

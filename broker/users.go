@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -186,7 +187,9 @@ func (b *Broker) DeleteUser(ctx context.Context, name string) error {
 		if b.meta.Users[name] == nil {
 			return nil, missingUser(name)
 		}
-		sessions = b.sessionsOf(name)
+		if p := b.users[name]; p != nil {
+			sessions = maps.Clone(p.sessions)
+		}
 		cs := b.meta.DeleteUser(name)
 		for vhost := range b.vhosts {
 			b.reread(vhost, name)
@@ -206,17 +209,4 @@ func (b *Broker) DeleteUsers(ctx context.Context, names []string) error {
 		}
 	}
 	return nil
-}
-
-// sessionsOf gives the sessions of a user; mu is held.
-func (b *Broker) sessionsOf(user string) map[*Session]bool {
-	out := map[*Session]bool{}
-	for _, v := range b.vhosts {
-		for s := range v.sessions {
-			if s.opt.User.Name() == user {
-				out[s] = true
-			}
-		}
-	}
-	return out
 }

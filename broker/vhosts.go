@@ -3,6 +3,8 @@ package broker
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/leveretmq/leveret/amqp/wire"
@@ -62,6 +64,9 @@ func (b *Broker) putVHost(o VHostOptions) (cs []meta.Change, created bool, err e
 	if old != nil {
 		return b.meta.PutVHost(&def), false, nil
 	}
+	if limit := b.opt.Limits.VHosts; limit > 0 && len(b.vhosts) >= limit {
+		return nil, false, &Error{Kind: Refused, Text: fmt.Sprintf("cannot create vhost '%s': vhost limit of %d is reached", o.Name, limit)}
+	}
 	return b.addVHost(&def), true, nil
 }
 
@@ -84,8 +89,7 @@ func (b *Broker) DeleteVHost(ctx context.Context, name string) error {
 		return missingVHost(name)
 	}
 	v.deleted = true // from here on nothing joins it
-	sessions := v.sessions
-	v.sessions = map[*Session]bool{}
+	sessions := maps.Clone(v.sessions)
 	b.mu.Unlock()
 	closeAll(sessions, wire.Errorf(wire.ConnectionForced, "vhost '%s' is deleted", name))
 	pos, cs := b.dropVHost(v)
