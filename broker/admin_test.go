@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/leveretmq/leveret/amqp/wire"
@@ -246,6 +247,34 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
+// TestNamesAreChecked: what cannot be a key of the store is refused.
+func TestNamesAreChecked(t *testing.T) {
+	n, ctx := newNode(t), t.Context()
+	for _, name := range []string{"", strings.Repeat("x", 256), strings.Repeat("x", 70000)} {
+		_, vhost := n.PutVHost(ctx, VHostOptions{Name: name})
+		_, user := n.PutUser(ctx, UserOptions{Name: name})
+		_, policy := n.PutPolicy(ctx, meta.Policy{PolicyName: meta.PolicyName{VHost: "/", Name: name}, Definition: json.RawMessage(`{"expires":5}`)})
+		_, parameter := n.PutParameter(ctx, meta.Parameter{ParameterName: meta.ParameterName{Component: "shovel", VHost: "/", Name: name}, Value: json.RawMessage("1")})
+		_, global := n.PutGlobalParameter(ctx, meta.GlobalParameter{Name: name, Value: json.RawMessage("1")})
+		for what, err := range map[string]error{"vhost": vhost, "user": user, "policy": policy, "parameter": parameter, "global": global} {
+			if kindOf(t, err) != Invalid {
+				t.Errorf("%s of %d octets: %v", what, len(name), err)
+			}
+		}
+	}
+	if _, err := n.PutTopicPermission(ctx, meta.TopicPermission{User: "guest", VHost: "/", Exchange: strings.Repeat("x", 256)}); kindOf(t, err) != Invalid {
+		t.Error(err)
+	}
+	if _, err := n.PutTopicPermission(ctx, meta.TopicPermission{User: "guest", VHost: "/", Exchange: ""}); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []string{`{`, `null`, `[]`, `"x"`} {
+		if _, err := n.PutPolicy(ctx, meta.Policy{PolicyName: meta.PolicyName{VHost: "/", Name: "p"}, Definition: json.RawMessage(bad)}); kindOf(t, err) != Invalid {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
 func TestLimitsAreChecked(t *testing.T) {
 	n, ctx := newNode(t), t.Context()
 	cases := []struct {
@@ -346,7 +375,7 @@ func TestGlobalParameters(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.restart()
-	if p, err := n.GlobalParameter("g"); err != nil || string(p.Value) != `"s"` || len(n.GlobalParameters()) != 1 {
+	if p, err := n.GlobalParameter("g"); err != nil || string(p.Value) != `"s"` || len(n.GlobalParameters()) != 2 {
 		t.Fatal(p, err)
 	}
 	n.must(n.DeleteGlobalParameter(ctx, "g"))

@@ -62,13 +62,14 @@ type Broker struct {
 	commits *committer
 	host    *host
 
-	mu     sync.RWMutex // guards what follows; before every queue's mutex
-	meta   *meta.State
-	vhosts map[string]*vhost
-	byID   map[uint64]*queue.Queue
-	exByID map[uint64]*exchangeRef
-	users  map[string]*presence // by name: those with sessions
-	opened int                  // sessions
+	mu       sync.RWMutex // guards what follows; before every queue's mutex
+	meta     *meta.State
+	vhosts   map[string]*vhost
+	byID     map[uint64]*queue.Queue
+	exByID   map[uint64]*exchangeRef
+	users    map[string]*presence // by name: those with sessions
+	opened   int                  // sessions
+	imported ImportReport         // the last
 
 	channels atomic.Int64
 	replies  replies
@@ -114,15 +115,20 @@ func Open(o Options) (*Broker, error) {
 	if err := b.raise(); err != nil {
 		return nil, err
 	}
-	if len(b.vhosts) == 0 {
+	if len(b.meta.VHosts)+len(b.meta.Users)+len(b.meta.Permissions) == 0 {
 		return b, b.firstBoot()
 	}
 	return b, nil
 }
 
-// firstBoot makes what RabbitMQ makes: the virtual host / and guest/guest.
+// firstBoot makes what RabbitMQ makes: the virtual host /, guest/guest, and a
+// name that is the cluster's for ever.
 func (b *Broker) firstBoot() error {
 	hash, err := b.hash("guest")
+	if err != nil {
+		return err
+	}
+	id, err := b.generated("rabbitmq-cluster-id-")
 	if err != nil {
 		return err
 	}
@@ -130,6 +136,7 @@ func (b *Broker) firstBoot() error {
 	return b.administer(context.Background(), func() ([]meta.Change, error) {
 		cs := b.addVHost(&meta.VHost{Name: "/", Description: "Default virtual host"})
 		cs = append(cs, b.meta.PutUser(guest)...)
+		cs = append(cs, b.meta.PutGlobalParameter(&meta.GlobalParameter{Name: "internal_cluster_id", Value: mustJSON(id)})...)
 		return append(cs, b.meta.PutPermission(&meta.Permission{User: "guest", VHost: "/", Configure: ".*", Write: ".*", Read: ".*"})...), nil
 	})
 }
@@ -146,9 +153,7 @@ func (b *Broker) raise() error {
 		if b.vhosts[def.VHost] == nil {
 			return fmt.Errorf("metadata: exchange %q is in virtual host %q, which does not exist", def.Name, def.VHost)
 		}
-		if _, err := b.raiseExchange(def); err != nil {
-			return fmt.Errorf("metadata: exchange %q: %w", def.Name, err)
-		}
+		b.raiseExchange(def)
 	}
 	for _, def := range b.meta.Queues {
 		if b.vhosts[def.VHost] == nil {
@@ -177,7 +182,7 @@ func (b *Broker) Level() string { return b.level.name }
 // ServerProperties are connection.start's, without the capabilities.
 func (b *Broker) ServerProperties() wire.Table {
 	t := wire.Table{
-		{Name: "cluster_name", Value: b.opt.NodeName},
+		{Name: "cluster_name", Value: b.ClusterName()},
 		{Name: "copyright", Value: "Copyright (c) the Leveret authors."},
 		{Name: "information", Value: "Licensed under the Apache License 2.0."},
 		{Name: "platform", Value: "Leveret " + Version},
@@ -188,6 +193,18 @@ func (b *Broker) ServerProperties() wire.Table {
 		t = append(t, wire.Field{Name: "leveret_version", Value: Version})
 	}
 	return t
+}
+
+// ClusterName is the global parameter cluster_name, else the node's name.
+func (b *Broker) ClusterName() string {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if p := b.meta.GlobalParameters["cluster_name"]; p != nil {
+		if name, ok := decodeJSON(p.Value); ok && isText(name) {
+			return name.(string)
+		}
+	}
+	return b.opt.NodeName
 }
 
 // Version is Leveret's own.

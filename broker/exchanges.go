@@ -19,6 +19,7 @@ type exchangeRef struct {
 	alternate string
 	routes    atomic.Pointer[routes]
 	gone      atomic.Bool
+	inert     bool // of a type that an import has kept and nobody here knows
 }
 
 // routes is one version of an exchange's bindings.
@@ -38,25 +39,37 @@ func (b *Broker) addVHost(def *meta.VHost) []meta.Change {
 		id, more := b.meta.NextID()
 		d.ID, d.VHost, d.Durable = id, def.Name, true
 		cs = append(append(cs, more...), b.meta.PutExchange(&d)...)
-		if _, err := b.raiseExchange(&d); err != nil {
-			panic(err) // the kinds above exist
-		}
+		b.raiseExchange(&d)
 	}
 	return cs
 }
 
-func (b *Broker) raiseExchange(def *meta.Exchange) (*exchangeRef, error) {
+func (b *Broker) raiseExchange(def *meta.Exchange) {
 	r, err := exchange.New(def.Kind)
 	if err != nil {
-		return nil, err
+		r = nowhere{}
 	}
-	x := &exchangeRef{def: def, vhost: b.vhosts[def.VHost]}
+	x := &exchangeRef{def: def, vhost: b.vhosts[def.VHost], inert: err != nil}
 	x.govern()
 	x.routes.Store(&routes{r})
 	x.vhost.exchanges[def.Name] = x
 	b.exByID[def.ID] = x
-	return x, nil
 }
+
+// nowhere is the router of an exchange of an unknown type.
+type nowhere struct{}
+
+// Bind changes nothing.
+func (n nowhere) Bind(exchange.Binding) exchange.Router { return n }
+
+// Unbind changes nothing.
+func (n nowhere) Unbind(exchange.Binding) exchange.Router { return n }
+
+// Route finds nothing.
+func (nowhere) Route(_ exchange.Message, out []exchange.Dest) []exchange.Dest { return out }
+
+// KeyOnly is true of what never differs.
+func (nowhere) KeyOnly() bool { return true }
 
 func (v *vhost) exchange(name string) (*exchangeRef, error) {
 	if x := v.exchanges[name]; x != nil {
@@ -122,9 +135,7 @@ func (s *Session) declareExchange(m *wire.ExchangeDeclare) ([]meta.Change, error
 	id, cs := s.b.meta.NextID()
 	def := &meta.Exchange{ID: id, VHost: s.vhost.name, Name: m.Exchange, Kind: m.Type, Durable: m.Durable,
 		AutoDelete: m.AutoDelete, Internal: m.Internal, Arguments: m.Arguments}
-	if _, err := s.b.raiseExchange(def); err != nil {
-		return nil, err
-	}
+	s.b.raiseExchange(def)
 	return append(cs, s.b.meta.PutExchange(def)...), nil
 }
 

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"sync/atomic"
@@ -106,6 +107,15 @@ func (s *Session) countChannel(n int64) {
 func (s *Session) MayConsume(have int) error {
 	if limit := s.b.opt.Limits.ConsumersPerChannel; limit > 0 && have >= limit {
 		return wire.Errorf(wire.NotAllowed, "reached maximum (%d) of consumers per channel", limit)
+	}
+	return nil
+}
+
+// overVHosts refuses a virtual host too many, after so many that are to come; mu
+// is held.
+func (b *Broker) overVHosts(name string, coming int) error {
+	if limit := b.opt.Limits.VHosts; limit > 0 && len(b.vhosts)+coming >= limit {
+		return &Error{Kind: Refused, Text: fmt.Sprintf("cannot create vhost '%s': vhost limit of %d is reached", name, limit)}
 	}
 	return nil
 }

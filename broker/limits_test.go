@@ -84,7 +84,9 @@ func TestQueueLimits(t *testing.T) {
 	n.must(c.declare(wire.QueueDeclare{Queue: "q2"}))
 	n.must(other.declare(wire.QueueDeclare{Queue: "q"}))
 	refused(t, other.declare(wire.QueueDeclare{Queue: "r"}), wire.PreconditionFailed, "cannot declare queue 'r': queue limit in cluster (3) is reached")
-	x := func(name string) error { return other.declareExchange(wire.ExchangeDeclare{Exchange: name, Type: "direct"}) }
+	x := func(name string) error {
+		return other.declareExchange(wire.ExchangeDeclare{Exchange: name, Type: "direct"})
+	}
 	n.must(x("x")) // with those of two virtual hosts the last
 	n.must(x("x"))
 	refused(t, x("y"), wire.PreconditionFailed, "cannot declare exchange 'y' in vhost '/': exchange limit of 15 is reached")

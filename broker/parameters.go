@@ -103,7 +103,7 @@ func (b *Broker) checkParameter(n meta.ParameterName) error {
 	case !knownComponent(n.Component):
 		return invalid("Validation failed\n\ncomponent %s not found\n", n.Component)
 	}
-	return nil
+	return checkNames(n.Name)
 }
 
 func (b *Broker) putParameter(p meta.Parameter) (cs []meta.Change, created bool, err error) {
@@ -151,6 +151,9 @@ func (b *Broker) GlobalParameter(name string) (meta.GlobalParameter, error) {
 // PutGlobalParameter makes or changes a global parameter.
 func (b *Broker) PutGlobalParameter(ctx context.Context, p meta.GlobalParameter) (created bool, err error) {
 	err = b.administer(ctx, func() ([]meta.Change, error) {
+		if err := checkNames(p.Name); err != nil {
+			return nil, err
+		}
 		value, ok := canonicalJSON(p.Value)
 		if !ok {
 			return nil, invalid("value is not valid JSON")

@@ -50,6 +50,10 @@ func (b *Broker) checkPermission(vhost, user string, patterns ...string) error {
 	if b.meta.Users[user] == nil {
 		return missingUser(user)
 	}
+	return checkPatterns(patterns)
+}
+
+func checkPatterns(patterns []string) error {
 	for _, p := range patterns {
 		if _, err := compilePattern(p); err != nil {
 			return &Error{Invalid, "invalid_regexp", p, fmt.Sprintf("invalid regular expression '%s': %v", p, err)}
@@ -83,7 +87,7 @@ func (b *Broker) TopicPermissions() []meta.TopicPermission {
 // exchange need not exist.
 func (b *Broker) PutTopicPermission(ctx context.Context, p meta.TopicPermission) (created bool, err error) {
 	err = b.administer(ctx, func() ([]meta.Change, error) {
-		if err := b.checkPermission(p.VHost, p.User, p.Write, p.Read); err != nil {
+		if err := cmp.Or(checkLengths(p.Exchange), b.checkPermission(p.VHost, p.User, p.Write, p.Read)); err != nil {
 			return nil, err
 		}
 		created = b.meta.TopicPermissions[[3]string{p.User, p.VHost, p.Exchange}] == nil

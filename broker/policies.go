@@ -3,6 +3,7 @@ package broker
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"strings"
 
 	"github.com/leveretmq/leveret/broker/meta"
@@ -46,8 +47,11 @@ func (b *Broker) PutPolicy(ctx context.Context, p meta.Policy) (created bool, er
 		if v == nil {
 			return nil, missingVHost(p.VHost)
 		}
-		definition, _ := decodeJSON(p.Definition)
-		if err := b.checkPolicy(p.PolicyName, policyValues{p.ApplyTo, definition, p.Pattern, p.Priority}); err != nil {
+		if p.Definition != nil && !json.Valid(p.Definition) {
+			return nil, invalid("not_json")
+		}
+		body := mustJSON(policyValue{p.Pattern, p.Definition, p.Priority, p.ApplyTo})
+		if _, err := b.ParsePolicy(p.PolicyName, body); err != nil {
 			return nil, err
 		}
 		created = b.meta.Policies[p.PolicyName] == nil

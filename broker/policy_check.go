@@ -19,26 +19,58 @@ type policyValues struct{ applyTo, definition, pattern, priority any }
 // object with pattern and definition, and perhaps priority and apply-to; others
 // are ignored. Errors are Invalid in RabbitMQ's words.
 func (b *Broker) ParsePolicy(n meta.PolicyName, body json.RawMessage) (meta.Policy, error) {
+	p, unknown, err := b.readPolicy(n, body)
+	if err == nil && unknown != "" {
+		err = invalid("Validation failed\n\n%s are not recognised policy settings\n", unknown)
+	}
+	return p, err
+}
+
+// readPolicy is ParsePolicy, but leaves it to the caller what to do about keys
+// that are not known, which it prints.
+func (b *Broker) readPolicy(n meta.PolicyName, body json.RawMessage) (p meta.Policy, unknown string, err error) {
+	if err := checkNames(n.Name); err != nil {
+		return meta.Policy{}, "", err
+	}
 	m, ok := decodeObject(body)
 	if !ok {
-		return meta.Policy{}, invalid("not_json")
+		return meta.Policy{}, "", invalid("not_json")
 	}
 	if err := required(m, "pattern", "definition"); err != nil {
-		return meta.Policy{}, err
+		return meta.Policy{}, "", err
 	}
-	v := policyValues{applyTo: "all", definition: m["definition"], pattern: m["pattern"], priority: int64(0)}
+	v := policyValues{applyTo: "all", definition: objectOfPairs(m["definition"]), pattern: m["pattern"], priority: int64(0)}
 	if to, ok := m["apply-to"]; ok {
 		v.applyTo = to
 	}
 	if priority, ok := m["priority"]; ok {
 		v.priority = priority
 	}
-	if err := b.checkPolicy(n, v); err != nil {
-		return meta.Policy{}, err
+	unknown, err = b.checkPolicy(n, v)
+	if err != nil {
+		return meta.Policy{}, "", err
 	}
 	priority, _ := whole(v.priority)
 	return meta.Policy{PolicyName: n, Pattern: v.pattern.(string), ApplyTo: v.applyTo.(string), Priority: priority,
-		Definition: mustJSON(v.definition)}, nil
+		Definition: mustJSON(v.definition)}, unknown, nil
+}
+
+// objectOfPairs takes [["k",v],...] as an object: RabbitMQ's command line
+// exports operator policies so.
+func objectOfPairs(v any) any {
+	list, ok := v.([]any)
+	if !ok || len(list) == 0 {
+		return v
+	}
+	m := map[string]any{}
+	for _, item := range list {
+		pair, ok := item.([]any)
+		if !ok || len(pair) != 2 || !isText(pair[0]) {
+			return v
+		}
+		m[pair[0].(string)] = pair[1]
+	}
+	return m
 }
 
 // required is RabbitMQ's text for what an object lacks.
@@ -56,18 +88,19 @@ func required(m map[string]any, keys ...string) error {
 }
 
 // checkPolicy checks all parts: RabbitMQ names each that is wrong, in the order
-// of their names.
-func (b *Broker) checkPolicy(n meta.PolicyName, v policyValues) error {
+// of their names. Keys that are not known it prints.
+func (b *Broker) checkPolicy(n meta.PolicyName, v policyValues) (unknown string, err error) {
 	var wrong strings.Builder
-	for _, text := range []string{b.wrongTarget(v.applyTo), wrongDefinition(n, v.definition), wrongPattern(v.pattern), wrongPriority(v.priority)} {
+	definition, unknown := wrongDefinition(n, v.definition)
+	for _, text := range []string{b.wrongTarget(v.applyTo), definition, wrongPattern(v.pattern), wrongPriority(v.priority)} {
 		if text != "" {
 			wrong.WriteString(text + "\n")
 		}
 	}
 	if wrong.Len() == 0 {
-		return nil
+		return unknown, nil
 	}
-	return invalid("Validation failed\n\n%s", wrong.String())
+	return "", invalid("Validation failed\n\n%s", wrong.String())
 }
 
 func (b *Broker) wrongTarget(v any) string {
@@ -100,35 +133,35 @@ func wrongPriority(v any) string {
 	return ""
 }
 
-func wrongDefinition(n meta.PolicyName, v any) string {
+func wrongDefinition(n meta.PolicyName, v any) (wrong, unknown string) {
 	m, ok := v.(map[string]any)
 	if list, empty := v.([]any); empty && len(list) == 0 {
 		ok = true
 	}
 	switch {
 	case !ok:
-		return fmt.Sprintf("definition must be a dictionary: %s", erlang(v))
+		return fmt.Sprintf("definition must be a dictionary: %s", erlang(v)), ""
 	case len(m) == 0:
-		return "no policy provided"
+		return "no policy provided", ""
 	}
-	var unknown []string
+	var names []string
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		k := knownPolicyKey(name)
 		if k == nil || n.Operator && !k.operator {
-			unknown = append(unknown, name)
+			names = append(names, name)
 			continue
 		}
 		if !k.valid(m[name]) {
-			return erlang(m[name]) + " " + k.says
+			return erlang(m[name]) + " " + k.says, ""
 		}
 	}
 	if err := wrongMirrors(m); err != nil {
-		return err.Error()
+		return err.Error(), ""
 	}
-	if unknown != nil {
-		return erlangPairs(m, unknown) + " are not recognised policy settings"
+	if names == nil {
+		return "", ""
 	}
-	return ""
+	return "", erlangPairs(m, names)
 }
 
 // wrongMirrors checks the keys of mirrored queues together, as RabbitMQ does.

@@ -37,7 +37,10 @@ func (b *Broker) compilePolicy(def *meta.Policy) *policy {
 	p := &policy{def: def, types: onAll}
 	p.values, _ = decodeObject(def.Definition)
 	for name := range p.values {
-		if k := knownPolicyKey(name); k != nil { // one that an import has kept says nothing
+		switch k := knownPolicyKey(name); {
+		case k != nil && def.Operator && !k.operator:
+			delete(p.values, name) // an import has kept it
+		case k != nil:
 			p.types &= k.types
 		}
 	}

@@ -70,6 +70,9 @@ func (p *Publisher) Check(name []byte) error {
 	if x.def.Internal {
 		return wire.Errorf(wire.AccessRefused, "cannot publish to internal exchange '%s' in vhost '%s'", x.def.Name, s.vhost.name)
 	}
+	if x.inert {
+		return wire.Errorf(wire.PreconditionFailed, "exchange '%s' in vhost '%s' is of type '%s', which is not supported", x.def.Name, s.vhost.name, x.def.Kind)
+	}
 	p.x, p.rights = x, rights
 	return nil
 }

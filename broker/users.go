@@ -66,22 +66,32 @@ func (b *Broker) AddUser(ctx context.Context, o UserOptions) error {
 }
 
 func (b *Broker) putUser(o UserOptions) (cs []meta.Change, created bool, err error) {
+	created = b.meta.Users[o.Name] == nil
+	def, err := b.makeUser(o)
+	if err != nil {
+		return nil, false, err
+	}
+	return b.meta.PutUser(&def), created, nil
+}
+
+// makeUser gives the user that the options make of the one there is; mu is
+// held.
+func (b *Broker) makeUser(o UserOptions) (meta.User, error) {
+	if err := checkNames(o.Name); err != nil {
+		return meta.User{}, err
+	}
 	def := meta.User{Name: o.Name, Algorithm: meta.SHA256, Tags: o.Tags}
-	old := b.meta.Users[o.Name]
-	if old != nil {
+	if old := b.meta.Users[o.Name]; old != nil {
 		def.Limits = old.Limits
 	}
 	if o.Limits != nil {
 		set, err := userLimits.parse(o.Limits)
 		if err != nil {
-			return nil, false, err
+			return meta.User{}, err
 		}
 		def.Limits = mergedLimits(def.Limits, set)
 	}
-	if err := b.setPassword(&def, o); err != nil {
-		return nil, false, err
-	}
-	return b.meta.PutUser(&def), old == nil, nil
+	return def, b.setPassword(&def, o)
 }
 
 func (b *Broker) setPassword(def *meta.User, o UserOptions) (err error) {

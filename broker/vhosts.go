@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"strings"
 
@@ -46,6 +45,9 @@ func (b *Broker) PutVHost(ctx context.Context, o VHostOptions) (created bool, er
 }
 
 func (b *Broker) putVHost(o VHostOptions) (cs []meta.Change, created bool, err error) {
+	if err := checkNames(o.Name); err != nil {
+		return nil, false, err
+	}
 	var def meta.VHost
 	old := b.meta.VHosts[o.Name]
 	if old != nil {
@@ -64,8 +66,8 @@ func (b *Broker) putVHost(o VHostOptions) (cs []meta.Change, created bool, err e
 	if old != nil {
 		return b.meta.PutVHost(&def), false, nil
 	}
-	if limit := b.opt.Limits.VHosts; limit > 0 && len(b.vhosts) >= limit {
-		return nil, false, &Error{Kind: Refused, Text: fmt.Sprintf("cannot create vhost '%s': vhost limit of %d is reached", o.Name, limit)}
+	if err := b.overVHosts(o.Name, 0); err != nil {
+		return nil, false, err
 	}
 	return b.addVHost(&def), true, nil
 }
