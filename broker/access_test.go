@@ -14,7 +14,7 @@ func publish(p *Publisher, exchange, key string) error {
 	}
 	route := wire.AppendRoute(nil, exchange, key)
 	x, k := wire.SplitRoute(route)
-	err := p.Publish(wire.Publish{Exchange: x, RoutingKey: k, Route: route}, new(wire.Properties).Append(nil), wire.PropertyView{}, []byte("m"), false)
+	err := p.Publish(wire.Publish{Exchange: x, RoutingKey: k, Route: route}, new(wire.Properties).Append(nil), wire.PropertyView{}, []byte("m"), nil)
 	p.Flush()
 	return err
 }

@@ -26,6 +26,13 @@ type Log interface {
 	Notify(pos uint64, w interface{ Durable(pos uint64) }) bool
 	// Durable is the first position that is not durable.
 	Durable() uint64
+	// Hasten makes pos durable at once if that can be done well; true: it is.
+	Hasten(pos uint64) bool
+	// Behind says that too much waits to be written, or the disk is full.
+	Behind() bool
+	// Wait returns when n octets may be appended and the log is not behind. An
+	// error says that stop had a value, or the log ended.
+	Wait(n int, stop <-chan struct{}) error
 }
 
 // Meta is the metadata store.
@@ -73,6 +80,7 @@ type Broker struct {
 
 	channels atomic.Int64
 	replies  replies
+	alarms   alarms
 	drops    atomic.Uint64 // dead letters that found no queue
 }
 
@@ -102,7 +110,7 @@ type queueRef struct {
 // persistence's Owner, and Restored.
 func Open(o Options) (*Broker, error) {
 	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{},
-		users: map[string]*presence{}}
+		users: map[string]*presence{}, alarms: alarms{raised: map[Alarm]bool{}}}
 	var err error
 	if b.level, err = levelOf(o.Compatibility); err != nil {
 		return nil, err

@@ -85,8 +85,8 @@ func (b *Broker) deadLetter(batch *queue.Batch, q *queue.Queue, w *queue.Outside
 		batch.Dead(q, w.Seq)
 		return
 	}
-	c := queue.Content{Route: wire.AppendRoute(nil, d.to, keys[0]), Props: props.Append(nil), Body: w.Content.Body}
-	batch.Publish(queue.Message{Content: c, Persistent: mode == 2, Priority: priority, Own: w.Own, TTL: -1}, targets)
+	c := queue.Content{Route: wire.AppendRoute(nil, d.to, keys[0]), Props: props.Append(nil), Body: w.Content.Body, Shared: w.Content.Shared}
+	batch.Publish(queue.Message{Content: c, Persistent: mode == 2, Priority: priority, TTL: -1}, targets)
 	batch.Dead(q, w.Seq)
 }
 

@@ -78,8 +78,9 @@ func (p *Publisher) Check(name []byte) error {
 }
 
 // Publish adds a message that Check has passed. Views stay valid until Flush;
-// in a transaction it copies them. own says that nobody else writes body.
-func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView, body []byte, own bool) error {
+// in a transaction it copies them. shared, if not nil, is what body is a view
+// of; its reference goes over to the publisher.
+func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView, body []byte, shared *wire.Body) error {
 	if err := p.Check(pub.Exchange); err != nil {
 		return err
 	}
@@ -99,8 +100,8 @@ func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView,
 	if err != nil {
 		return err
 	}
-	m := queue.Message{Content: queue.Content{Route: pub.Route, Props: cc.strip(props), Body: body},
-		Persistent: v.DeliveryMode == 2, Priority: v.Priority, Own: own, TTL: ttl}
+	m := queue.Message{Content: queue.Content{Route: pub.Route, Props: cc.strip(props), Body: body, Shared: shared},
+		Persistent: v.DeliveryMode == 2, Priority: v.Priority, TTL: ttl}
 	if p.tx != nil {
 		p.tx.add(m, pub, v.Headers, cc.keys)
 		return nil
@@ -121,6 +122,7 @@ func (p *Publisher) place(m queue.Message, pub wire.Publish, headers []byte, cc 
 		if pub.Mandatory {
 			p.returner.Return(wire.NoRoute, "NO_ROUTE", m.Content)
 		}
+		m.Shared.Release()
 		return
 	}
 	p.batch.Publish(m, targets)
@@ -242,16 +244,26 @@ func (f *finder) add(q *queue.Queue) {
 	}
 }
 
-// Flush commits what was gathered. Afterwards no view is used any more.
-func (p *Publisher) Flush() {
+// Flush commits what was gathered. Afterwards no view is used any more. It
+// returns true when Confirms().Take has something now; ready is not called then.
+func (p *Publisher) Flush() (confirmable bool) {
 	if p.unsent == 0 && p.batch.Empty() {
-		return
+		return false
 	}
 	pos := p.commit()
 	if p.confirms != nil {
-		p.confirms.add(p.unsent, pos)
+		confirmable = p.confirms.add(p.unsent, pos)
 	}
 	p.unsent = 0
+	return confirmable
+}
+
+// AwaitRoom waits a little when what the last Flush published is more than the
+// consumers' sockets take.
+func (p *Publisher) AwaitRoom() {
+	if q := p.batch.Crowded(); q != nil {
+		q.AwaitRoom()
+	}
 }
 
 func (p *Publisher) commit() (pos uint64) {

@@ -28,8 +28,9 @@ func (p *Publisher) SelectTx() {
 func (t *transaction) add(m queue.Message, pub wire.Publish, headers []byte, cc []string) {
 	route := bytes.Clone(pub.Route)
 	m.Route, m.Props = route, bytes.Clone(m.Props)
-	if !m.Own {
-		m.Body, m.Own = bytes.Clone(m.Body), true
+	if m.Shared == nil {
+		m.Shared = wire.NewBody(bytes.Clone(m.Body))
+		m.Body = m.Shared.Octets()
 	}
 	pub.Route = route
 	pub.Exchange, pub.RoutingKey = wire.SplitRoute(route)

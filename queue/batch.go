@@ -18,7 +18,8 @@ type Batch struct {
 	entries []*entry // of the record being made, with their refs
 	refs    []uint64
 	attr    []byte
-	spilled bool // targets of the message being stored go to the log as volatile
+	crowded *Queue // of the last Commit
+	spilled bool   // targets of the message being stored go to the log as volatile
 }
 
 // op is one operation: publish message from into targets [to, end), or the
@@ -80,6 +81,10 @@ func (b *Batch) Dead(q *Queue, seq uint64) {
 // Empty says that Commit would do nothing.
 func (b *Batch) Empty() bool { return len(b.ops) == 0 }
 
+// Crowded returns a queue of the last Commit for which the publisher should wait
+// with AwaitRoom before it goes on, nil when none.
+func (b *Batch) Crowded() *Queue { return b.crowded }
+
 // Commit carries the operations out in order: state changes, deliveries to
 // sinks with room, one append to log for what has to survive and was not
 // settled by its delivery at once, and the storing of bodies still needed. It
@@ -98,8 +103,12 @@ func (b *Batch) Commit(log Log) uint64 {
 		q.seal(&b.work)
 	}
 	pos := b.store()
+	b.crowded = nil
 	for _, q := range b.queues {
 		q.finish(&b.work)
+		if q.crowded() {
+			b.crowded = q
+		}
 	}
 	b.unlock()
 	b.empty()

@@ -18,6 +18,7 @@ func (q *Queue) pump(w *work, c *Consumer) {
 		n := c.opt.Sink.Deliver(w.out)
 		q.count(w.out[:n])
 		c.full = n < len(w.out)
+		q.room.futile = q.room.futile && n == 0
 		q.apply(w, &Command{Kind: Sent, Holder: c.slot, To: uint64(n)})
 		if c.full {
 			q.apply(w, &Command{Kind: Block, Holder: c.slot})
@@ -49,10 +50,10 @@ func (q *Queue) fill(w *work, seq uint64, d *Delivery) bool {
 	switch {
 	case isPending(e.loc):
 		m := &w.msgs[e.loc&^uint64(locKind)]
-		d.Content, d.Own = m.Content, m.Own
+		d.Content = m.Content
 		return true
 	case inArena(e.loc):
-		d.Content, d.Own = q.arena.at(e.loc, e.size)
+		d.Content = q.arena.at(e.loc, e.size)
 		return true
 	}
 	if payload := q.lookup(seq); payload != nil {

@@ -37,6 +37,9 @@ func (q *Queue) locked(f func(w *work)) uint64 {
 
 // reset forgets what the pass referred to and keeps the room.
 func (w *work) reset() {
+	for i := range w.msgs {
+		w.msgs[i].Shared.Release()
+	}
 	clear(w.out)
 	clear(w.msgs)
 	w.out, w.msgs, w.buf, w.touched = w.out[:0], w.msgs[:0], w.buf[:0], w.touched[:0]
@@ -182,6 +185,7 @@ func (q *Queue) finish(w *work) {
 		q.compact()
 	}
 	q.pages.idle(q.state.ready)
+	q.makeRoom()
 	if q.outside.signal() {
 		q.opt.Host.Outside(q)
 	}
@@ -207,8 +211,8 @@ func (q *Queue) compact() {
 	q.arena.init(q.opt.Memory)
 	for seq, e := q.state.index.nextLive(1); e != nil; seq, e = q.state.index.nextLive(seq + 1) {
 		if inArena(e.loc) {
-			c, own := old.at(e.loc, e.size)
-			e.loc = q.arena.put(&c, own)
+			c := old.at(e.loc, e.size)
+			e.loc = q.arena.put(&c)
 		}
 	}
 	old.giveAll()
