@@ -47,7 +47,8 @@ type SessionOptions struct {
 	VHost string
 	// Name is the connection's: "127.0.0.1:1 -> 127.0.0.1:2".
 	Name string
-	// Close ends the connection with an error, from any goroutine.
+	// Close ends the connection with an error, from any goroutine; nil is a session
+	// that nobody waits for.
 	Close func(*wire.Error)
 }
 

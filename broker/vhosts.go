@@ -131,7 +131,9 @@ func (b *Broker) dropVHost(v *vhost) (pos uint64, cs []meta.Change) {
 // closeAll ends sessions; their connections do the rest.
 func closeAll(sessions map[*Session]bool, err *wire.Error) {
 	for s := range sessions {
-		s.opt.Close(err)
+		if s.opt.Close != nil {
+			s.opt.Close(err)
+		}
 	}
 }
 
