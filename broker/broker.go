@@ -55,6 +55,8 @@ type Options struct {
 	Compatibility string
 	// NodeName is shown to clients as the cluster's name.
 	NodeName string
+	// Limits bounds what the whole node has.
+	Limits NodeLimits
 	// OnError is called once when metadata cannot be stored any more.
 	OnError func(error)
 }
@@ -67,16 +69,20 @@ type Broker struct {
 	commits *committer
 	host    *host
 
-	mu     sync.RWMutex // guards what follows; before every queue's mutex
-	meta   *meta.State
-	vhosts map[string]*vhost
-	byID   map[uint64]*queue.Queue
-	exByID map[uint64]*exchangeRef
+	mu       sync.RWMutex // guards what follows; before every queue's mutex
+	meta     *meta.State
+	vhosts   map[string]*vhost
+	byID     map[uint64]*queue.Queue
+	exByID   map[uint64]*exchangeRef
+	users    map[string]*presence // by name: those with sessions
+	opened   int                  // sessions
+	imported ImportReport         // the last
 
-	replies replies
-	alarms  alarms
-	random  random
-	drops   atomic.Uint64 // dead letters that found no queue
+	channels atomic.Int64
+	replies  replies
+	alarms   alarms
+	random   random
+	drops    atomic.Uint64 // dead letters that found no queue
 }
 
 // vhost is a virtual host's living half; guarded by Broker.mu but for gone.
@@ -84,6 +90,10 @@ type vhost struct {
 	name      string
 	exchanges map[string]*exchangeRef
 	queues    map[string]*queueRef
+	sessions  map[*Session]bool
+	access    map[string]*access // by user
+	policies  policies
+	deleted   bool // nothing new may come
 	// gone counts deleted queues: a cached route of the default exchange holds
 	// while it stands.
 	gone atomic.Uint64
@@ -91,15 +101,17 @@ type vhost struct {
 
 type queueRef struct {
 	*queue.Queue
-	def   *meta.Queue
-	owner *Session // exclusive queues only
+	vhost   *vhost
+	applied *applied // nil: no policy
+	def     *meta.Queue
+	owner   *Session // exclusive queues only
 }
 
 // Open loads the metadata. A broker with a log then gets its records as
 // persistence's Owner, and Restored.
 func Open(o Options) (*Broker, error) {
 	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{},
-		alarms: alarms{raised: map[Alarm]bool{}}}
+		users: map[string]*presence{}, alarms: alarms{raised: map[Alarm]bool{}}}
 	var err error
 	if b.level, err = levelOf(o.Compatibility); err != nil {
 		return nil, err
@@ -115,27 +127,30 @@ func Open(o Options) (*Broker, error) {
 	if err := b.raise(); err != nil {
 		return nil, err
 	}
-	if len(b.vhosts) == 0 {
+	if len(b.meta.VHosts)+len(b.meta.Users)+len(b.meta.Permissions) == 0 {
 		return b, b.firstBoot()
 	}
 	return b, nil
 }
 
-// firstBoot makes what RabbitMQ makes: the virtual host / and guest/guest.
+// firstBoot makes what RabbitMQ makes: the virtual host /, guest/guest, and a
+// name that is the cluster's for ever.
 func (b *Broker) firstBoot() error {
-	var salt [4]byte
-	if _, err := io.ReadFull(b.opt.Rand, salt[:]); err != nil {
-		return fmt.Errorf("salt: %w", err)
+	hash, err := b.hash("guest")
+	if err != nil {
+		return err
 	}
-	guest := &meta.User{Name: "guest", PasswordHash: meta.HashPassword(meta.SHA256, salt, "guest"), Algorithm: meta.SHA256, Tags: []string{"administrator"}}
-	b.mu.Lock()
-	cs := b.addVHost("/")
-	cs = append(cs, b.meta.PutUser(guest)...)
-	cs = append(cs, b.meta.PutPermission(&meta.Permission{User: "guest", VHost: "/", Configure: ".*", Write: ".*", Read: ".*"})...)
-	b.mu.Unlock()
-	done := make(chan error, 1)
-	b.commits.save(0, cs, func(err error) { done <- err })
-	return <-done
+	id, err := b.generated("rabbitmq-cluster-id-")
+	if err != nil {
+		return err
+	}
+	guest := &meta.User{Name: "guest", PasswordHash: hash, Algorithm: meta.SHA256, Tags: []string{"administrator"}}
+	return b.administer(context.Background(), func() ([]meta.Change, error) {
+		cs := b.addVHost(&meta.VHost{Name: "/", Description: "Default virtual host"})
+		cs = append(cs, b.meta.PutUser(guest)...)
+		cs = append(cs, b.meta.PutGlobalParameter(&meta.GlobalParameter{Name: "internal_cluster_id", Value: mustJSON(id)})...)
+		return append(cs, b.meta.PutPermission(&meta.Permission{User: "guest", VHost: "/", Configure: ".*", Write: ".*", Read: ".*"})...), nil
+	})
 }
 
 // raise makes the living half of what was loaded.
@@ -143,13 +158,14 @@ func (b *Broker) raise() error {
 	for name := range b.meta.VHosts {
 		b.vhosts[name] = newVHost(name)
 	}
+	for n, def := range b.meta.Policies {
+		b.vhosts[n.VHost].policies.set(n, b.compilePolicy(def))
+	}
 	for _, def := range b.meta.Exchanges {
 		if b.vhosts[def.VHost] == nil {
 			return fmt.Errorf("metadata: exchange %q is in virtual host %q, which does not exist", def.Name, def.VHost)
 		}
-		if _, err := b.raiseExchange(def); err != nil {
-			return fmt.Errorf("metadata: exchange %q: %w", def.Name, err)
-		}
+		b.raiseExchange(def)
 	}
 	for _, def := range b.meta.Queues {
 		if b.vhosts[def.VHost] == nil {
@@ -168,7 +184,8 @@ func (b *Broker) raise() error {
 }
 
 func newVHost(name string) *vhost {
-	return &vhost{name: name, exchanges: map[string]*exchangeRef{}, queues: map[string]*queueRef{}}
+	return &vhost{name: name, exchanges: map[string]*exchangeRef{}, queues: map[string]*queueRef{},
+		sessions: map[*Session]bool{}, access: map[string]*access{}}
 }
 
 // Level is the RabbitMQ version whose answers the broker gives.
@@ -177,7 +194,7 @@ func (b *Broker) Level() string { return b.level.name }
 // ServerProperties are connection.start's, without the capabilities.
 func (b *Broker) ServerProperties() wire.Table {
 	t := wire.Table{
-		{Name: "cluster_name", Value: b.opt.NodeName},
+		{Name: "cluster_name", Value: b.ClusterName()},
 		{Name: "copyright", Value: "Copyright (c) the Leveret authors."},
 		{Name: "information", Value: "Licensed under the Apache License 2.0."},
 		{Name: "platform", Value: "Leveret " + Version},
@@ -188,6 +205,18 @@ func (b *Broker) ServerProperties() wire.Table {
 		t = append(t, wire.Field{Name: "leveret_version", Value: Version})
 	}
 	return t
+}
+
+// ClusterName is the global parameter cluster_name, else the node's name.
+func (b *Broker) ClusterName() string {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if p := b.meta.GlobalParameters["cluster_name"]; p != nil {
+		if name, ok := decodeJSON(p.Value); ok && isText(name) {
+			return name.(string)
+		}
+	}
+	return b.opt.NodeName
 }
 
 // Version is Leveret's own.
