@@ -34,7 +34,9 @@ type Options struct {
 	NodeName string
 	// Salvage starts on a damaged log, leaving out what cannot be read.
 	Salvage bool
-	Logger  *slog.Logger
+	// Watermarks are zero, hence none, in a broker for tests.
+	Watermarks Watermarks
+	Logger     *slog.Logger
 	// fs is the file system of the log, for tests; nil: the machine's.
 	fs persistence.FS
 }
@@ -70,6 +72,7 @@ type Server struct {
 	listener net.Listener
 	wg       sync.WaitGroup
 	failed   chan error // the first error that ended the node
+	stopped  chan struct{}
 	stop     sync.Once
 	stopErr  error
 }
@@ -77,7 +80,7 @@ type Server struct {
 // Start starts a node; when it returns, AMQP is accepted. ctx bounds the start
 // only.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	s := &Server{opt: o.withDefaults(), failed: make(chan error, 1)}
+	s := &Server{opt: o.withDefaults(), failed: make(chan error, 1), stopped: make(chan struct{})}
 	err := s.open()
 	if err == nil {
 		err = s.listen(ctx)
@@ -141,6 +144,7 @@ func (s *Server) listen(ctx context.Context) error {
 		return err
 	}
 	s.listener = l
+	s.startWatch()
 	s.amqp = amqp.New(amqp.Options{Broker: s.broker, Logger: s.opt.Logger})
 	s.wg.Go(func() { // ends when Shutdown closes the listener
 		if err := s.amqp.Serve(l); err != nil && !errors.Is(err, net.ErrClosed) {
@@ -178,6 +182,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // release ends whatever of the node was started, last first.
 func (s *Server) release(ctx context.Context) error {
 	var errs []error
+	close(s.stopped)
 	if s.amqp != nil {
 		errs = append(errs, s.amqp.Shutdown(ctx)) // bounds its own wait for clients
 	}
