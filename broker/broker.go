@@ -46,8 +46,15 @@ type Options struct {
 	// Compatibility is the RabbitMQ version whose answers are given: 3.10, 3.13
 	// or 4.3; empty is 3.13.
 	Compatibility string
+	// Version is RabbitMQ's version that clients are told; empty is that of
+	// Compatibility.
+	Version string
 	// NodeName is shown to clients as the cluster's name.
 	NodeName string
+	// FirstBoot is what an empty node is filled with.
+	FirstBoot FirstBoot
+	// LoopbackUsers may log in from this machine only; nil is guest.
+	LoopbackUsers []string
 	// OnError is called once when metadata cannot be stored any more.
 	OnError func(error)
 }
@@ -94,6 +101,12 @@ func Open(o Options) (*Broker, error) {
 	if b.level, err = levelOf(o.Compatibility); err != nil {
 		return nil, err
 	}
+	if o.LoopbackUsers == nil {
+		b.opt.LoopbackUsers = []string{"guest"}
+	}
+	if o.Version != "" {
+		b.level.reported = o.Version
+	}
 	if err := o.Meta.Load(b.meta.Load); err != nil {
 		return nil, err
 	}
@@ -103,26 +116,9 @@ func Open(o Options) (*Broker, error) {
 		return nil, err
 	}
 	if len(b.vhosts) == 0 {
-		return b, b.firstBoot()
+		return b, b.firstBoot(o.FirstBoot)
 	}
 	return b, nil
-}
-
-// firstBoot makes what RabbitMQ makes: the virtual host / and guest/guest.
-func (b *Broker) firstBoot() error {
-	var salt [4]byte
-	if _, err := io.ReadFull(b.opt.Rand, salt[:]); err != nil {
-		return fmt.Errorf("salt: %w", err)
-	}
-	guest := &meta.User{Name: "guest", PasswordHash: meta.HashPassword(meta.SHA256, salt, "guest"), Algorithm: meta.SHA256, Tags: []string{"administrator"}}
-	b.mu.Lock()
-	cs := b.addVHost("/")
-	cs = append(cs, b.meta.PutUser(guest)...)
-	cs = append(cs, b.meta.PutPermission(&meta.Permission{User: "guest", VHost: "/", Configure: ".*", Write: ".*", Read: ".*"})...)
-	b.mu.Unlock()
-	done := make(chan error, 1)
-	b.commits.save(0, cs, func(err error) { done <- err })
-	return <-done
 }
 
 // raise makes the living half of what was loaded.

@@ -27,8 +27,10 @@ var table = map[string]allowed{ // read-only
 	"server":            {ours: []string{"amqp", "amqp/wire", "broker", "broker/meta", "exchange", "persistence", "queue"}},
 	"server/servertest": {ours: []string{"server"}},
 	// layer 5
-	"cmd/leveret":       {ours: []string{"server", "broker", "cmd/leveret/bench"}, third: []string{"github.com/spf13/cobra"}},
-	"cmd/leveret/bench": {ours: []string{"amqp/wire"}, third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys"}},
+	"cmd/leveret": {ours: []string{"server", "amqp", "broker", "cmd/leveret/bench", "cmd/leveret/config"},
+		third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
+	"cmd/leveret/config": {third: []string{"github.com/spf13/cobra"}},
+	"cmd/leveret/bench":  {ours: []string{"amqp/wire"}, third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys"}},
 	// black-box suites: nothing of the broker's inside
 	"test/bench":          {},
 	"test/clients":        {ours: []string{"test/harness", "test/harness/client"}},
