@@ -103,7 +103,7 @@ func (c *conn) open(h wire.Head, payload []byte) error {
 		c.channels.open = make(map[uint16]*channel)
 	}
 	c.channels.open[ch.id] = ch
-	c.out.method(ch.id, &wire.ChannelOpenOk{})
+	c.out.reply(ch.id, &wire.ChannelOpenOk{})
 	return nil
 }
 
@@ -132,7 +132,7 @@ func (ch *channel) frameAtEnd(kind uint8, payload []byte) error {
 	case class == 20 && method == 41: // channel.close-ok
 		ch.conn.channels.remove(ch)
 	case class == 20 && method == 40: // both closed at once
-		ch.conn.out.method(ch.id, &wire.ChannelCloseOk{})
+		ch.conn.out.reply(ch.id, &wire.ChannelCloseOk{})
 	}
 	return nil
 }
@@ -199,14 +199,14 @@ func (ch *channel) flush() {
 	if !ch.touched {
 		return
 	}
-	ch.publisher.Flush()
+	ch.commitPublishes()
 	ch.gatherSettles()
 	ch.conn.commitSettles()
 	ch.feedStarved()
 }
 
-// send sends a method of the channel.
-func (ch *channel) send(m wire.Method) { ch.conn.out.method(ch.id, m) }
+// send sends a method of the channel; the reader calls it.
+func (ch *channel) send(m wire.Method) { ch.conn.out.reply(ch.id, m) }
 
 // close sends channel.close. What was published before stands; what was not
 // acknowledged goes back.

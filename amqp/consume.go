@@ -189,7 +189,7 @@ func (k *consumer) Cancelled() {
 func (k *consumer) sayCancelled() {
 	k.end()
 	if k.ch.conn.peer.can.cancelNotify {
-		k.ch.send(&wire.BasicCancel{ConsumerTag: k.tag, NoWait: true})
+		k.ch.conn.out.method(k.ch.id, &wire.BasicCancel{ConsumerTag: k.tag, NoWait: true})
 	}
 }
 

@@ -45,7 +45,7 @@ func (c *conn) endRead() error {
 func (c *conn) flush() {
 	for _, ch := range c.turn.touched {
 		ch.touched = false
-		ch.publisher.Flush()
+		ch.commitPublishes()
 		ch.asm.keep()
 	}
 	for _, ch := range c.turn.touched {
@@ -79,7 +79,9 @@ func (c *conn) stall() error {
 // else than the socket.
 func (c *conn) attendStalled() error {
 	c.beat.rest()
-	return c.in.interrupted()
+	err := c.in.interrupted()
+	c.in.flush()
+	return err
 }
 
 // parkWaiting parks the channels that wait, at the end of a read.
@@ -98,6 +100,7 @@ func (c *conn) waitForRoom() error {
 	if err := c.endRead(); err != nil {
 		return err
 	}
+	c.in.flush()
 	for c.state == running && ch.state == channelOpen && ch.park.on && ch.park.full() {
 		select {
 		case <-c.in.woken:

@@ -26,6 +26,8 @@ type Log interface {
 	Notify(pos uint64, w interface{ Durable(pos uint64) }) bool
 	// Durable is the first position that is not durable.
 	Durable() uint64
+	// Hasten makes pos durable at once if that can be done well; true: it is.
+	Hasten(pos uint64) bool
 }
 
 // Meta is the metadata store.

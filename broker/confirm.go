@@ -32,9 +32,10 @@ func (p *Publisher) SelectConfirms(ready func()) {
 func (p *Publisher) Confirms() *Confirms { return p.confirms }
 
 // add notes n publishes that were committed up to pos; 0 is nothing to wait for.
-func (c *Confirms) add(n, pos uint64) {
+// It returns true when Take has something now, and does not call ready then.
+func (c *Confirms) add(n, pos uint64) bool {
 	if n == 0 {
-		return
+		return false
 	}
 	run := confirmRun{pos: pos}
 	// A queue that is not yet stored could vanish with its messages.
@@ -54,23 +55,28 @@ func (c *Confirms) add(n, pos uint64) {
 	if run.ticket > 0 {
 		c.b.commits.save(0, nil, func(error) { c.Durable(0) })
 	}
-	c.wake()
+	return c.wait()
 }
 
-// wake asks the log for the newest run, so that one sync answers all, or calls
-// ready when there is nothing to wait for.
-func (c *Confirms) wake() {
+// wait asks the log for the newest run, so that one sync answers all. It
+// returns true when there is nothing to wait for.
+func (c *Confirms) wait() bool {
 	c.mu.Lock()
 	if c.closed || c.waiting || len(c.runs) == 0 {
 		c.mu.Unlock()
-		return
+		return false
 	}
 	pos := c.runs[len(c.runs)-1].pos
+	single := c.last == c.acked+1 // who waits for each confirm waits for us now
 	c.waiting = pos > 0
 	c.mu.Unlock()
-	if pos == 0 || c.b.opt.Log.Notify(pos, c) {
-		c.Durable(pos)
+	if pos > 0 && !(single && c.b.opt.Log.Hasten(pos)) && !c.b.opt.Log.Notify(pos, c) {
+		return false
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = false
+	return !c.closed
 }
 
 // Durable is the log's call.
@@ -111,7 +117,7 @@ func (c *Confirms) Take(emit func(tag uint64, multiple, ack bool)) {
 	}
 }
 
-// rewait asks the log for what is left. Unlike wake it never calls ready, for
+// rewait asks the log for what is left. It must not call ready, for
 // it runs under the writer's locks.
 func (c *Confirms) rewait() {
 	c.mu.Lock()

@@ -44,6 +44,9 @@ type ack struct {
 	multiple bool
 }
 
+// Hasten is never ready to.
+func (l *stepLog) Hasten(uint64) bool { return false }
+
 // window gives confirms over log, and the acks that its writer would send.
 func window(t *testing.T, log Log) (*Confirms, *[]ack) {
 	t.Helper()
@@ -62,9 +65,11 @@ func window(t *testing.T, log Log) (*Confirms, *[]ack) {
 func TestConfirmsOfMixedRuns(t *testing.T) {
 	log := &stepLog{}
 	c, acks := window(t, log)
-	c.add(1, 100)
-	c.add(1, 150)
-	c.add(1, 0)
+	for _, pos := range []uint64{100, 150, 0} {
+		if c.add(1, pos) {
+			t.Fatalf("publish at %d: ready before the sync", pos)
+		}
+	}
 	log.sync(120)
 	log.sync(160)
 	if want := []ack{{1, false}, {3, true}}; !slices.Equal(*acks, want) {
@@ -75,7 +80,10 @@ func TestConfirmsOfMixedRuns(t *testing.T) {
 func TestConfirmsBeforeSync(t *testing.T) {
 	log := &stepLog{}
 	c, acks := window(t, log)
-	c.add(2, 0)
+	if !c.add(2, 0) {
+		t.Fatal("nothing to wait for, and not ready")
+	}
+	c.ready()
 	c.add(3, 100)
 	if want := []ack{{2, true}}; !slices.Equal(*acks, want) {
 		t.Fatalf("before the sync: acks %v, want %v", *acks, want)

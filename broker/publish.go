@@ -230,16 +230,18 @@ func (f *finder) add(q *queue.Queue) {
 	}
 }
 
-// Flush commits what was gathered. Afterwards no view is used any more.
-func (p *Publisher) Flush() {
+// Flush commits what was gathered. Afterwards no view is used any more. It
+// returns true when Confirms().Take has something now; ready is not called then.
+func (p *Publisher) Flush() (confirmable bool) {
 	if p.unsent == 0 && p.batch.Empty() {
-		return
+		return false
 	}
 	pos := p.commit()
 	if p.confirms != nil {
-		p.confirms.add(p.unsent, pos)
+		confirmable = p.confirms.add(p.unsent, pos)
 	}
 	p.unsent = 0
+	return confirmable
 }
 
 func (p *Publisher) commit() (pos uint64) {
