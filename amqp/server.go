@@ -67,6 +67,7 @@ type Server struct {
 	segments sync.Pool              // of *segment
 	alarm    atomic.Pointer[string] // why publishing is held; nil: it is not
 	group    sync.WaitGroup         // connections
+	accepted atomic.Uint64          // connections so far, for their names in the log
 
 	mu        sync.Mutex
 	closing   bool

@@ -14,7 +14,7 @@ type Listener struct {
 }
 
 // listen opens all listeners before the first one is served, so that a start
-// that fails has let nobody in.
+// that fails has let nobody in. What it logs is what tools wait for.
 func (s *Server) listen(ctx context.Context) error {
 	var lc net.ListenConfig
 	for _, o := range s.opt.Listeners {
@@ -27,7 +27,9 @@ func (s *Server) listen(ctx context.Context) error {
 	o := s.opt.Protocol
 	o.Broker, o.Logger = s.broker, s.opt.Logger
 	s.amqp = amqp.New(o)
+	s.opt.Logger.Info("Ready to start client connection listeners")
 	for _, l := range s.listeners {
+		s.opt.Logger.Info("started TCP listener on " + l.Addr().String())
 		s.wg.Go(func() { // ends when Shutdown closes the listener
 			if err := s.amqp.Serve(l); err != nil && !errors.Is(err, net.ErrClosed) {
 				s.fail(err)

@@ -1,61 +1,121 @@
 package main
 
 import (
-	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
-	"math"
-	"regexp"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
 	"time"
 
-	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/broker"
 	"github.com/leveretmq/leveret/cmd/leveret/config"
+	"github.com/leveretmq/leveret/cmd/leveret/logs"
 	"github.com/leveretmq/leveret/server"
 )
 
-// never is as good as no timeout.
-const never = 365 * 24 * time.Hour
+// stopMax bounds a stop: exit within ten seconds of SIGTERM.
+const stopMax = 10 * time.Second
 
-// serverOptions is what the configuration means to the server.
-func serverOptions(o config.Options, logger *slog.Logger) server.Options {
-	so := server.Options{
-		DataDir: o.DataDir, NodeName: o.NodeName, Compatibility: o.Compatibility, Version: o.Version,
-		FirstBoot: firstBoot(o.FirstBoot), LoopbackUsers: o.Login.LoopbackUsers, Logger: logger,
-		Protocol: protocol(o.Limits, o.Listen),
-	}
-	for _, addr := range o.Listen.TCP {
-		so.Listeners = append(so.Listeners, server.Listener{Addr: addr})
-	}
-	return so
+// node is one run of `leveret server`.
+type node struct {
+	out, errOut io.Writer
+	configure   func() (config.Options, error) // at the start, and again at SIGHUP
+
+	logs   *logs.Logs
+	logger *slog.Logger
+	server *server.Server
 }
 
-// protocol translates limits; what is zero in the configuration means none, and
-// in amqp.Options the default.
-func protocol(l config.Limits, n config.Listen) amqp.Options {
-	return amqp.Options{
-		ChannelMax:       cmp.Or(l.ChannelMax, math.MaxUint16),
-		FrameMax:         uint32(min(cmp.Or(l.FrameMax, frameMost), frameMost)),
-		Heartbeat:        cmp.Or(l.Heartbeat, -1),
-		MaxMessageSize:   l.MaxMessageSize,
-		ConnectionMax:    l.ConnectionMax,
-		HandshakeTimeout: cmp.Or(n.HandshakeTimeout, never),
+// run runs a broker until SIGTERM or SIGINT, or until it fails.
+func (n *node) run(ctx context.Context) error {
+	o, err := n.configure()
+	if err != nil {
+		return err
 	}
+	if n.logs, err = logs.Open(o.Log, n.out, n.errOut); err != nil {
+		return err
+	}
+	defer n.logs.Close()
+	n.logger = n.logs.Logger()
+	ctx, cancel := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer cancel()
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	if err := n.start(ctx, o); err != nil {
+		n.logger.Error("cannot start", "err", err)
+		return err
+	}
+	failure := n.wait(ctx, hangup)
+	stopping, done := context.WithTimeout(context.Background(), stopMax)
+	defer done()
+	return errors.Join(failure, n.server.Shutdown(stopping))
 }
 
-// frameMost bounds the buffer that one frame may ask for, whatever frame_max
-// says.
-const frameMost = 16 << 20
+// start starts the server and says so as RabbitMQ does: tools wait for these
+// lines, in this order.
+func (n *node) start(ctx context.Context, o config.Options) error {
+	fmt.Fprintf(n.out, "\n  ##  ##      Leveret %s, compatible with RabbitMQ\n  Starting broker...\n", broker.Version)
+	n.logger.Info(fmt.Sprintf("Starting RabbitMQ-compatible Leveret %s on %s", broker.Version, runtime.Version()))
+	for _, file := range o.Files {
+		n.logger.Info("config file(s) : " + file)
+	}
+	for _, w := range o.Warnings {
+		n.logger.Warn(w)
+	}
+	s, err := server.Start(ctx, serverOptions(o, n.logger))
+	if err != nil {
+		return err
+	}
+	n.server = s
+	fmt.Fprintf(n.out, " completed with %d plugins.\n", len(o.Plugins))
+	done := fmt.Sprintf("Server startup complete; %d plugins started.", len(o.Plugins))
+	if !n.logs.Console(slog.LevelInfo) { // whoever waits for it looks here
+		fmt.Fprintln(n.out, done)
+	}
+	for _, name := range o.Plugins {
+		done += "\n * " + name
+	}
+	n.logger.Info(done)
+	return nil
+}
 
-// firstBoot is default_user, and those of default_users whose pattern fits the
-// virtual host.
-func firstBoot(f config.FirstBoot) broker.FirstBoot {
-	b := broker.FirstBoot{VHost: f.VHost, Users: []broker.FirstUser{{
-		Name: f.User, Password: f.Password, Tags: f.Tags, Configure: f.Configure, Write: f.Write, Read: f.Read,
-	}}}
-	for _, u := range f.Users {
-		if fits, err := regexp.MatchString(u.VHostPattern, f.VHost); err == nil && fits {
-			b.Users = append(b.Users, broker.FirstUser{Name: u.Name, Password: u.Password, Tags: u.Tags, Configure: u.Configure, Write: u.Write, Read: u.Read})
+// wait returns when the node has to stop, with the error that ended it.
+func (n *node) wait(ctx context.Context, hangup <-chan os.Signal) error {
+	for {
+		select {
+		case <-ctx.Done():
+			n.notice("SIGTERM received - shutting down")
+			return nil
+		case err := <-n.server.Err():
+			return err
+		case <-hangup:
+			n.reload()
 		}
 	}
-	return b
+}
+
+// reload takes over what can change while the node runs. A configuration with
+// errors changes nothing.
+func (n *node) reload() {
+	o, err := n.configure()
+	if err == nil {
+		n.logs.SetLevels(o.Log)
+		err = n.logs.Reopen()
+	}
+	if err != nil {
+		n.logger.Error("configuration was not reloaded", "err", strings.ReplaceAll(err.Error(), "\n", "; "))
+		return
+	}
+	n.notice("configuration was reloaded")
+}
+
+func (n *node) notice(text string) {
+	n.logger.Log(context.Background(), logs.Level("notice"), text)
 }

@@ -1,27 +1,16 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
 	"os"
-	"os/signal"
-	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/leveretmq/leveret/broker"
 	"github.com/leveretmq/leveret/cmd/leveret/config"
-	"github.com/leveretmq/leveret/server"
 )
-
-// stopMax bounds a stop: exit within ten seconds of SIGTERM.
-const stopMax = 10 * time.Second
 
 func serverCommand() *cobra.Command {
 	c := &cobra.Command{
@@ -31,11 +20,10 @@ func serverCommand() *cobra.Command {
 the configuration file; "leveret config --help" says more.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o, err := configured(c.Flags(), os.Environ())
-			if err != nil {
-				return err
-			}
-			return runServer(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
+			n := node{out: c.OutOrStdout(), errOut: c.ErrOrStderr(), configure: func() (config.Options, error) {
+				return configured(c.Flags(), os.Environ())
+			}}
+			return n.run(c.Context())
 		},
 	}
 	f := c.Flags()
@@ -92,45 +80,4 @@ func webFlag(src *config.Sources, s config.Setting) error {
 		src.Flags = append(src.Flags, config.Setting{Key: "management.tcp.ip", Value: host, Origin: s.Origin})
 	}
 	return nil
-}
-
-// runServer runs a broker until SIGTERM or SIGINT, or until it fails.
-func runServer(ctx context.Context, o config.Options, out, errOut io.Writer) error {
-	ctx, cancel := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
-	defer cancel()
-	logger := slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: logLevel(o.Log.Level)}))
-	for _, w := range o.Warnings {
-		logger.Warn(w)
-	}
-	s, err := server.Start(ctx, serverOptions(o, logger))
-	if err != nil {
-		return err
-	}
-	// The lines that tools wait for (RabbitMQ's boot lines).
-	fmt.Fprintf(out, "  ##  ##      RabbitMQ-compatible: Leveret %s\n\n  Starting broker... completed with 0 plugins.\n", broker.Version)
-	for _, addr := range s.Addrs() {
-		fmt.Fprintf(out, "started TCP listener on %s\n", addr)
-	}
-	fmt.Fprintln(out, "Server startup complete; 0 plugins started.")
-	var failure error
-	select {
-	case <-ctx.Done():
-	case failure = <-s.Err():
-	}
-	stopping, done := context.WithTimeout(context.Background(), stopMax)
-	defer done()
-	return errors.Join(failure, s.Shutdown(stopping))
-}
-
-// logLevel is slog's level for one of RabbitMQ's.
-func logLevel(name string) slog.Level {
-	switch name {
-	case "debug":
-		return slog.LevelDebug
-	case "info", "notice":
-		return slog.LevelInfo
-	case "warning":
-		return slog.LevelWarn
-	}
-	return slog.LevelError
 }

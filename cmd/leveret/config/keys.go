@@ -187,7 +187,7 @@ func logKeys(l *Log) []key {
 		{name: "log.file.formatter", set: either(&l.File.JSON, "json", "plaintext")},
 		{name: "log.file.rotation.size", set: integer(&l.Rotation.Size, 0, math.MaxInt64)},
 		{name: "log.file.rotation.count", set: integer(&l.Rotation.Keep, 0, math.MaxInt32)},
-		{name: "log.file.rotation.date", set: text(&l.Rotation.Date)},
+		{name: "log.file.rotation.date", set: l.Rotation.date},
 		{name: "log.file.rotation.compress", set: boolean(&l.Rotation.Compress)},
 	}
 	for _, category := range []string{"connection", "channel", "queue", "mirroring", "federation", "upgrade", "ra", "user"} {

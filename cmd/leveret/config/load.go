@@ -43,7 +43,7 @@ func Default() Options {
 		FirstBoot: FirstBoot{User: "guest", Password: "guest", VHost: "/", Configure: ".*", Write: ".*", Read: ".*"},
 		Limits:    Limits{Heartbeat: time.Minute, FrameMax: 131072, ChannelMax: 2047, MaxMessageSize: 128 << 20, ConsumerTimeout: 30 * time.Minute},
 		Alarms:    Alarms{MemoryRelative: 0.4, DiskAbsolute: 50_000_000},
-		Log:       Log{Level: "info", Categories: map[string]string{}, Console: Output{On: true}, Rotation: Rotation{Size: 10 << 20, Keep: 5}},
+		Log:       Log{Categories: map[string]string{}, Console: Output{On: true}, Rotation: Rotation{Size: 10 << 20, Keep: 5}},
 		Management: Management{Web: Web{Port: 15672, TLS: TLS{Depth: 1}}, Headers: map[string]string{}, RatesMode: "basic",
 			SessionTimeout: 8 * time.Hour, MaxBody: 20 << 20, CORSMaxAge: 30 * time.Minute, Retention: map[string]map[int]int{}, Interval: 5 * time.Second},
 		Prometheus: Web{Port: 15692, Path: "/metrics", TLS: TLS{Depth: 1}},

@@ -110,7 +110,7 @@ type Alarms struct {
 
 // Log says what is logged where.
 type Log struct {
-	Level      string            // of all categories that have none of their own
+	Level      string            // of all categories that have none of their own; empty: info
 	Categories map[string]string // level by category: connection, channel, queue
 	Dir        string
 	Console    Output
@@ -129,9 +129,9 @@ type Output struct {
 
 // Rotation says when a log file is put aside and how many are kept.
 type Rotation struct {
-	Size     int64  // 0: not by size
-	Date     string // "$D0": at midnight; empty: not by date
-	Keep     int    // older files kept
+	Size     int64 // 0: not by size
+	At       Schedule
+	Keep     int // older files kept
 	Compress bool
 }
 

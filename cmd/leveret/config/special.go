@@ -31,6 +31,16 @@ func (l *Log) file(s Setting) error {
 	return nil
 }
 
+// date takes log.file.rotation.date.
+func (r *Rotation) date(s Setting) error {
+	at, err := parseSchedule(s.Value)
+	if err != nil {
+		return s.fail("%v", err)
+	}
+	r.At = at
+	return nil
+}
+
 // mechanism takes one of those that the server knows.
 func (l *Login) mechanism(s Setting) error {
 	l.Mechanisms = append(l.Mechanisms, s.Value)

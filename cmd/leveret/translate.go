@@ -1,0 +1,61 @@
+package main
+
+import (
+	"cmp"
+	"log/slog"
+	"math"
+	"regexp"
+	"time"
+
+	"github.com/leveretmq/leveret/amqp"
+	"github.com/leveretmq/leveret/broker"
+	"github.com/leveretmq/leveret/cmd/leveret/config"
+	"github.com/leveretmq/leveret/server"
+)
+
+// never is as good as no timeout.
+const never = 365 * 24 * time.Hour
+
+// serverOptions is what the configuration means to the server.
+func serverOptions(o config.Options, logger *slog.Logger) server.Options {
+	so := server.Options{
+		DataDir: o.DataDir, NodeName: o.NodeName, Compatibility: o.Compatibility, Version: o.Version,
+		FirstBoot: firstBoot(o.FirstBoot), LoopbackUsers: o.Login.LoopbackUsers, Logger: logger,
+		Protocol: protocol(o.Limits, o.Listen),
+	}
+	for _, addr := range o.Listen.TCP {
+		so.Listeners = append(so.Listeners, server.Listener{Addr: addr})
+	}
+	return so
+}
+
+// protocol translates limits; what is zero in the configuration means none, and
+// in amqp.Options the default.
+func protocol(l config.Limits, n config.Listen) amqp.Options {
+	return amqp.Options{
+		ChannelMax:       cmp.Or(l.ChannelMax, math.MaxUint16),
+		FrameMax:         uint32(min(cmp.Or(l.FrameMax, frameMost), frameMost)),
+		Heartbeat:        cmp.Or(l.Heartbeat, -1),
+		MaxMessageSize:   l.MaxMessageSize,
+		ConnectionMax:    l.ConnectionMax,
+		HandshakeTimeout: cmp.Or(n.HandshakeTimeout, never),
+	}
+}
+
+// frameMost bounds the buffer that one frame may ask for, whatever frame_max
+// says.
+const frameMost = 16 << 20
+
+// firstBoot is default_user, and those of default_users whose pattern fits the
+// virtual host.
+func firstBoot(f config.FirstBoot) broker.FirstBoot {
+	b := broker.FirstBoot{VHost: f.VHost, Users: []broker.FirstUser{{
+		Name: f.User, Password: f.Password, Tags: f.Tags, Configure: f.Configure, Write: f.Write, Read: f.Read,
+	}}}
+	for _, u := range f.Users {
+		if fits, err := regexp.MatchString(u.VHostPattern, f.VHost); err == nil && fits {
+			b.Users = append(b.Users, broker.FirstUser{Name: u.Name, Password: u.Password, Tags: u.Tags, Configure: u.Configure, Write: u.Write, Read: u.Read})
+		}
+	}
+	return b
+}
