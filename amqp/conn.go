@@ -68,7 +68,10 @@ func newConn(s *Server, nc net.Conn) *conn {
 // serve is the reader goroutine.
 func (c *conn) serve() {
 	defer c.srv.remove(c)
-	err := c.handshake()
+	err := c.secure()
+	if err == nil {
+		err = c.handshake()
+	}
 	for err == nil {
 		err = c.readFrame()
 		if errors.Is(err, errIdle) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/leveretmq/leveret/amqp/wire"
@@ -180,7 +181,7 @@ func (c *conn) handshakeFrame() ([]byte, error) {
 func (c *conn) start() (*broker.User, error) {
 	props := append(wire.Table{{Name: "capabilities", Value: serverCapabilities()}}, c.srv.opt.Broker.ServerProperties()...)
 	c.out.reply(0, &wire.ConnectionStart{
-		VersionMajor: 0, VersionMinor: 9, ServerProperties: props, Mechanisms: mechanisms, Locales: "en_US",
+		VersionMajor: 0, VersionMinor: 9, ServerProperties: props, Mechanisms: strings.Join(c.mechanisms(), " "), Locales: "en_US",
 	})
 	ok, err := expect[*wire.ConnectionStartOk](c)
 	if err != nil {
@@ -189,17 +190,15 @@ func (c *conn) start() (*broker.User, error) {
 	c.peer.introduce(ok.ClientProperties)
 	c.logNamed()
 	c.peer.mechanism = ok.Mechanism
-	name, password, err := credentials(ok.Mechanism, ok.Response)
-	if err != nil {
+	user, name, err := c.authenticate(ok.Mechanism, ok.Response)
+	var broken *wire.Error
+	switch {
+	case errors.As(err, &broken) || errors.Is(err, wire.ErrBadTable):
 		return nil, err
-	}
-	user, err := c.srv.opt.Broker.Authenticate(name, password, c.peer.loopback)
-	if err != nil {
+	case err != nil:
 		c.logRefused(name, err)
-		refused := wire.Errorf(wire.AccessRefused,
+		return nil, wire.Errorf(wire.AccessRefused,
 			"Login was refused using authentication mechanism %s. For details see the broker logfile.", ok.Mechanism)
-		refused.Cause = err
-		return nil, refused
 	}
 	c.peer.user = name
 	return user, nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 
@@ -68,9 +69,12 @@ func (c *conn) logOpened() {
 
 // logRefused tells of a login that failed; user is who it claimed to be.
 func (c *conn) logRefused(user string, why error) {
-	text := fmt.Sprintf("user '%s' - %v", shown(user), why)
-	if errors.Is(why, broker.ErrLoopback) {
+	text := why.Error()
+	switch {
+	case errors.Is(why, broker.ErrLoopback):
 		text = fmt.Sprintf("user '%s' can only connect via localhost", shown(user))
+	case user != "":
+		text = fmt.Sprintf("user '%s' - %v", shown(user), why)
 	}
 	c.log.Error(fmt.Sprintf("Error on AMQP connection %s:\n%s login refused: %s", c.peer.label("state: starting"), c.peer.mechanism, text))
 }
@@ -111,6 +115,9 @@ func (c *conn) logClosed(err error) {
 	}
 	level, why := slog.LevelInfo, ""
 	switch {
+	case errors.Is(err, errTLS):
+		c.logInsecure(err)
+		return
 	case c.state >= closing || errors.Is(err, errEnded) || errors.Is(err, errRefused):
 	case errors.Is(err, errUnheard):
 		level, why = slog.LevelDebug, "connection_closed_with_no_data_received"
@@ -129,4 +136,14 @@ func (c *conn) logClosed(err error) {
 		label += ":\n" + why
 	}
 	c.log.Log(context.Background(), level, "closing AMQP connection "+label)
+}
+
+// logInsecure tells of a TLS handshake that failed; who only looks whether the
+// port is open is not worth a line.
+func (c *conn) logInsecure(err error) {
+	level := slog.LevelInfo + 2 // RabbitMQ: notice
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		level = slog.LevelDebug
+	}
+	c.log.Log(context.Background(), level, fmt.Sprintf("TLS server: %s: %v", c.peer.label(), err))
 }

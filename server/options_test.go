@@ -146,3 +146,24 @@ func TestReportedVersion(t *testing.T) {
 		t.Errorf("version %v", got)
 	}
 }
+
+// TestProxy: users of the loopback interface are told by the client's address,
+// not the balancer's.
+func TestProxy(t *testing.T) {
+	s := start(t, server.Options{Sockets: server.Sockets{Proxy: true}})
+	for from, want := range map[string]int{"127.0.0.1": 0, "10.0.0.1": client.AccessRefused} {
+		c, err := client.DialConfig(s.URL(), client.Config{Dial: func(network, addr string) (net.Conn, error) {
+			c, err := net.Dial(network, addr)
+			if err == nil {
+				_, err = c.Write([]byte("PROXY TCP4 " + from + " 10.0.0.9 1 5672\r\n"))
+			}
+			return c, err
+		}})
+		if err == nil {
+			err = c.Close()
+		}
+		if code(err) != want || want == 0 && err != nil {
+			t.Errorf("guest from %s: %v, want code %d", from, err, want)
+		}
+	}
+}

@@ -30,6 +30,8 @@ type Options struct {
 	// Listeners are the addresses to listen on when there are several; AMQP is
 	// left out then. The first is that of URL.
 	Listeners []Listener
+	TLS       TLS
+	Sockets   Sockets
 	// Protocol holds limits and timeouts of AMQP; its Broker and Logger are set
 	// by Start.
 	Protocol amqp.Options
@@ -79,6 +81,7 @@ type Server struct {
 	broker    *broker.Broker
 	amqp      *amqp.Server
 	listeners []net.Listener // as in opt.Listeners
+	identity  identity
 	wg        sync.WaitGroup
 	failed    chan error // the first error that ended the node
 	stop      sync.Once
@@ -161,7 +164,13 @@ func (s *Server) Err() <-chan error { return s.failed }
 func (s *Server) Addr() string { return s.listeners[0].Addr().String() }
 
 // URL is what a client on this machine connects to.
-func (s *Server) URL() string { return "amqp://guest:guest@" + s.Addr() + "/" }
+func (s *Server) URL() string {
+	scheme := "amqp"
+	if s.opt.Listeners[0].TLS {
+		scheme = "amqps"
+	}
+	return scheme + "://guest:guest@" + s.Addr() + "/"
+}
 
 // Shutdown ends all connections with 320, keeps what has to be kept, and
 // returns when nothing of the node runs any more.

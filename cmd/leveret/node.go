@@ -107,7 +107,7 @@ func (n *node) reload() {
 	o, err := n.configure()
 	if err == nil {
 		n.logs.SetLevels(o.Log)
-		err = n.logs.Reopen()
+		err = errors.Join(n.logs.Reopen(), n.server.Reload())
 	}
 	if err != nil {
 		n.logger.Error("configuration was not reloaded", "err", strings.ReplaceAll(err.Error(), "\n", "; "))

@@ -21,24 +21,34 @@ func serverOptions(o config.Options, logger *slog.Logger) server.Options {
 	so := server.Options{
 		DataDir: o.DataDir, NodeName: o.NodeName, Compatibility: o.Compatibility, Version: o.Version,
 		FirstBoot: firstBoot(o.FirstBoot), LoopbackUsers: o.Login.LoopbackUsers, Logger: logger,
-		Protocol: protocol(o.Limits, o.Listen),
+		Protocol: protocol(o),
+		TLS:      server.TLS(o.TLS),
+		Sockets: server.Sockets{Delay: !o.Listen.NoDelay, NoKeepAlive: !o.Listen.KeepAlive,
+			SendBuffer: o.Listen.SendBuffer, ReceiveBuffer: o.Listen.ReceiveBuffer, Proxy: o.Listen.ProxyProtocol},
 	}
 	for _, addr := range o.Listen.TCP {
 		so.Listeners = append(so.Listeners, server.Listener{Addr: addr})
+	}
+	for _, addr := range o.Listen.TLS {
+		so.Listeners = append(so.Listeners, server.Listener{Addr: addr, TLS: true})
 	}
 	return so
 }
 
 // protocol translates limits; what is zero in the configuration means none, and
 // in amqp.Options the default.
-func protocol(l config.Limits, n config.Listen) amqp.Options {
+func protocol(o config.Options) amqp.Options {
+	l := o.Limits
 	return amqp.Options{
+		Mechanisms:       o.Login.Mechanisms,
+		CertificateName:  amqp.CertificateName{From: o.Login.From, SANType: o.Login.SANType, SANIndex: o.Login.SANIndex},
 		ChannelMax:       cmp.Or(l.ChannelMax, math.MaxUint16),
 		FrameMax:         uint32(min(cmp.Or(l.FrameMax, frameMost), frameMost)),
 		Heartbeat:        cmp.Or(l.Heartbeat, -1),
 		MaxMessageSize:   l.MaxMessageSize,
 		ConnectionMax:    l.ConnectionMax,
-		HandshakeTimeout: cmp.Or(n.HandshakeTimeout, never),
+		HandshakeTimeout: cmp.Or(o.Listen.HandshakeTimeout, never),
+		TLSTimeout:       cmp.Or(o.Listen.TLSTimeout, never),
 	}
 }
 

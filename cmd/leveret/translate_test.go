@@ -1,11 +1,13 @@
 package main
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,6 +32,10 @@ func options(t *testing.T, text string, environ []string, arguments ...string) (
 }
 
 func TestServerOptions(t *testing.T) {
+	cert := filepath.Join(t.TempDir(), "some.pem") // it is only looked for
+	if err := os.WriteFile(cert, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	guest := broker.FirstUser{Name: "guest", Password: "guest", Tags: []string{"administrator"}, Configure: ".*", Write: ".*", Read: ".*"}
 	cases := []struct {
 		name, text string
@@ -40,9 +46,19 @@ func TestServerOptions(t *testing.T) {
 		{"defaults", "", nil, func(o server.Options) any { return []any{o.DataDir, o.Listeners, o.LoopbackUsers} },
 			[]any{"data", []server.Listener{{Addr: "[::]:5672"}}, []string{"guest"}}},
 		{"default limits", "", nil, func(o server.Options) any { return o.Protocol }, amqp.Options{ChannelMax: 2047, FrameMax: 131072,
-			Heartbeat: time.Minute, MaxMessageSize: 128 << 20, HandshakeTimeout: 10 * time.Second}},
+			Heartbeat: time.Minute, MaxMessageSize: 128 << 20, HandshakeTimeout: 10 * time.Second, TLSTimeout: 5 * time.Second}},
 		{"no limits", "channel_max = 0\nframe_max = 0\nheartbeat = 0\nhandshake_timeout = infinity", nil, func(o server.Options) any { return o.Protocol },
-			amqp.Options{ChannelMax: math.MaxUint16, FrameMax: frameMost, Heartbeat: -1, MaxMessageSize: 128 << 20, HandshakeTimeout: never}},
+			amqp.Options{ChannelMax: math.MaxUint16, FrameMax: frameMost, Heartbeat: -1, MaxMessageSize: 128 << 20, HandshakeTimeout: never, TLSTimeout: 5 * time.Second}},
+		{"TLS", "listeners.tcp = none\nlisteners.ssl.1 = 127.0.0.1:3\nssl_options.certfile = CERT\nssl_options.keyfile = CERT\nssl_options.cacertfile = CERT\n" +
+			"ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\nssl_options.depth = 2\nssl_options.password = p\nssl_options.versions.1 = tlsv1.3", nil,
+			func(o server.Options) any { return []any{o.Listeners, o.TLS} },
+			[]any{[]server.Listener{{Addr: "127.0.0.1:3", TLS: true}}, server.TLS{CertFile: cert, KeyFile: cert, CAFile: cert, Password: "p",
+				VerifyPeer: true, RequirePeer: true, Depth: 2, MinVersion: tls.VersionTLS13, MaxVersion: tls.VersionTLS13}}},
+		{"EXTERNAL", "auth_mechanisms.1 = EXTERNAL\nssl_cert_login_from = subject_alternative_name\nssl_cert_login_san_type = email\nssl_cert_login_san_index = 1", nil,
+			func(o server.Options) any { return []any{o.Protocol.Mechanisms, o.Protocol.CertificateName} },
+			[]any{[]string{"EXTERNAL"}, amqp.CertificateName{From: "subject_alternative_name", SANType: "email", SANIndex: 1}}},
+		{"sockets", "tcp_listen_options.nodelay = false\ntcp_listen_options.keepalive = false\ntcp_listen_options.sndbuf = 1\ntcp_listen_options.recbuf = 2", nil,
+			func(o server.Options) any { return o.Sockets }, server.Sockets{Delay: true, NoKeepAlive: true, SendBuffer: 1, ReceiveBuffer: 2}},
 		{"flags", "listeners.tcp.1 = 1\ncompatibility = 3.10", []string{"--amqp", "127.0.0.1:2", "--data-dir", "d", "--compatibility", "4.3"},
 			func(o server.Options) any { return []any{o.Listeners, o.DataDir, o.Compatibility} },
 			[]any{[]server.Listener{{Addr: "127.0.0.1:2"}}, "d", "4.3"}},
@@ -53,7 +69,7 @@ func TestServerOptions(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			o, err := options(t, c.text, nil, c.arguments...)
+			o, err := options(t, strings.ReplaceAll(c.text, "CERT", cert), nil, c.arguments...)
 			if got := c.got(o); err != nil || !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got  %+v, %v\nwant %+v", got, err, c.want)
 			}

@@ -90,7 +90,7 @@ func loginKeys(o *Options) []key {
 		{name: "loopback_users", set: empty(&l.LoopbackUsers)},
 		{name: "loopback_users.$user", set: flags(&l.LoopbackUsers)},
 		{name: "ssl_cert_login_from", set: oneOf(&l.From, "distinguished_name", "common_name", "subject_alternative_name", "subject_alt_name")},
-		{name: "ssl_cert_login_san_type", set: oneOf(&l.SANType, "dns", "ip", "email", "uri", "other_name")},
+		{name: "ssl_cert_login_san_type", set: oneOf(&l.SANType, "dns", "ip", "email", "uri")},
 		{name: "ssl_cert_login_san_index", set: integer(&l.SANIndex, 0, 255)},
 		{name: "password_hashing_module", set: only("passwords are hashed by SHA-256", "rabbit_password_hashing_sha256")},
 		{name: "anonymous_login_user", set: only("ANONYMOUS is not offered", "none")},

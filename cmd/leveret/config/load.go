@@ -38,15 +38,14 @@ const defaultLogFile = "leveret.log"
 func Default() Options {
 	return Options{
 		Listen:    Listen{HandshakeTimeout: 10 * time.Second, TLSTimeout: 5 * time.Second, NoDelay: true, KeepAlive: true},
-		TLS:       TLS{Depth: 1},
-		Login:     Login{From: "distinguished_name", SANType: "dns"},
+		TLS:       TLS{Depth: 10},
 		FirstBoot: FirstBoot{User: "guest", Password: "guest", VHost: "/", Configure: ".*", Write: ".*", Read: ".*"},
 		Limits:    Limits{Heartbeat: time.Minute, FrameMax: 131072, ChannelMax: 2047, MaxMessageSize: 128 << 20, ConsumerTimeout: 30 * time.Minute},
 		Alarms:    Alarms{MemoryRelative: 0.4, DiskAbsolute: 50_000_000},
 		Log:       Log{Categories: map[string]string{}, Console: Output{On: true}, Rotation: Rotation{Size: 10 << 20, Keep: 5}},
-		Management: Management{Web: Web{Port: 15672, TLS: TLS{Depth: 1}}, Headers: map[string]string{}, RatesMode: "basic",
+		Management: Management{Web: Web{Port: 15672, TLS: TLS{Depth: 10}}, Headers: map[string]string{}, RatesMode: "basic",
 			SessionTimeout: 8 * time.Hour, MaxBody: 20 << 20, CORSMaxAge: 30 * time.Minute, Retention: map[string]map[int]int{}, Interval: 5 * time.Second},
-		Prometheus: Web{Port: 15692, Path: "/metrics", TLS: TLS{Depth: 1}},
+		Prometheus: Web{Port: 15692, Path: "/metrics", TLS: TLS{Depth: 10}},
 	}
 }
 
@@ -200,6 +199,9 @@ func (l *loader) checkTLS(prefix string, t TLS) {
 		if f.name == "" {
 			l.fail(fmt.Errorf("%s.%s is missing: a TLS listener needs it", prefix, f.key))
 		}
+	}
+	if t.RequirePeer && !t.VerifyPeer {
+		l.fail(fmt.Errorf("%s.fail_if_no_peer_cert = true needs %s.verify = verify_peer", prefix, prefix))
 	}
 	if t.VerifyPeer && t.CAFile == "" {
 		l.fail(fmt.Errorf("%s.cacertfile is missing: %s.verify = verify_peer needs it", prefix, prefix))

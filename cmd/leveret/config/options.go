@@ -58,7 +58,7 @@ type Login struct {
 	LoopbackUsers []string // may log in from this machine only
 	// From is where EXTERNAL finds the user's name in a certificate:
 	// distinguished_name, common_name or subject_alternative_name; of the last
-	// the SANIndex-th of SANType (dns, ip, email, uri).
+	// the SANIndex-th of SANType (dns, ip, email, uri). Empty: the first of each.
 	From     string
 	SANType  string
 	SANIndex int
