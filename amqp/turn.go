@@ -28,6 +28,9 @@ const fairShare = 128 << 10
 func (c *conn) endRead() error {
 	if len(c.turn.touched) > 0 {
 		c.flush()
+		if err := c.awaitDisk(); err != nil {
+			return err
+		}
 	}
 	c.parkWaiting()
 	if c.turn.octets >= fairShare {
@@ -54,6 +57,7 @@ func (c *conn) flush() {
 	c.commitSettles()
 	for _, ch := range c.turn.touched {
 		ch.feedStarved()
+		ch.publisher.AwaitRoom()
 	}
 	clear(c.turn.touched)
 	c.turn.touched = c.turn.touched[:0]
@@ -63,6 +67,20 @@ func (c *conn) commitSettles() {
 	if c.turn.batch != nil && !c.turn.batch.Empty() {
 		c.turn.batch.Commit(nil) // to the queues' own log
 	}
+}
+
+// awaitDisk waits, without reading, until the disk has caught up. An alarm takes
+// over from there: it holds publishes only.
+func (c *conn) awaitDisk() error {
+	for c.state == running && c.session.Behind() && c.srv.alarm.Load() == nil {
+		look := time.AfterFunc(time.Second, c.in.wake) // for our heartbeats
+		c.session.AwaitDisk(c.in.woken)
+		look.Stop()
+		if err := c.attendStalled(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stall waits, without reading, for a client that does not read.

@@ -28,6 +28,11 @@ type Log interface {
 	Durable() uint64
 	// Hasten makes pos durable at once if that can be done well; true: it is.
 	Hasten(pos uint64) bool
+	// Behind says that too much waits to be written, or the disk is full.
+	Behind() bool
+	// Wait returns when n octets may be appended and the log is not behind. An
+	// error says that stop had a value, or the log ended.
+	Wait(n int, stop <-chan struct{}) error
 }
 
 // Meta is the metadata store.
@@ -76,6 +81,8 @@ type Broker struct {
 	exByID map[uint64]*exchangeRef
 
 	replies replies
+	alarms  alarms
+	random  random
 	drops   atomic.Uint64 // dead letters that found no queue
 }
 
@@ -98,7 +105,8 @@ type queueRef struct {
 // Open loads the metadata. A broker with a log then gets its records as
 // persistence's Owner, and Restored.
 func Open(o Options) (*Broker, error) {
-	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{}}
+	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{},
+		alarms: alarms{raised: map[Alarm]bool{}}}
 	var err error
 	if b.level, err = levelOf(o.Compatibility); err != nil {
 		return nil, err
@@ -108,6 +116,9 @@ func Open(o Options) (*Broker, error) {
 	}
 	if o.Version != "" {
 		b.level.reported = o.Version
+	}
+	if err := b.random.seed(o.Rand); err != nil {
+		return nil, err
 	}
 	if err := o.Meta.Load(b.meta.Load); err != nil {
 		return nil, err
@@ -183,8 +194,15 @@ const Version = "0.1.0"
 func (b *Broker) Close(context.Context) error {
 	b.host.close()
 	b.mu.RLock()
-	for _, q := range b.byID {
-		q.Close()
+	for id, q := range b.byID {
+		if b.exByID[id] == nil { // nobody cares how often a shelf has delivered
+			q.Close()
+		}
+	}
+	for _, x := range b.exByID {
+		if x.special != nil {
+			x.special.close()
+		}
 	}
 	b.mu.RUnlock()
 	return b.commits.close()

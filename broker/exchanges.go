@@ -17,6 +17,7 @@ type exchangeRef struct {
 	alternate string
 	routes    atomic.Pointer[routes]
 	gone      atomic.Bool
+	special   *special
 }
 
 // routes is one version of an exchange's bindings.
@@ -44,13 +45,16 @@ func (b *Broker) addVHost(name string) []meta.Change {
 }
 
 func (b *Broker) raiseExchange(def *meta.Exchange) (*exchangeRef, error) {
-	r, err := exchange.New(def.Kind)
+	r, err := exchange.New(def.Kind, exchange.Options{Arguments: def.Arguments, Rand: b.random.next})
 	if err != nil {
 		return nil, err
 	}
 	x := &exchangeRef{def: def}
 	if a, ok := def.Arguments.Get("alternate-exchange"); ok {
 		x.alternate, _ = a.(string)
+	}
+	if x.special, err = b.newSpecial(def); err != nil {
+		return nil, err
 	}
 	x.routes.Store(&routes{r})
 	b.vhosts[def.VHost].exchanges[def.Name] = x
@@ -112,6 +116,9 @@ func (s *Session) declareExchange(m *wire.ExchangeDeclare) ([]meta.Change, error
 	if strings.HasPrefix(m.Exchange, "amq.") {
 		return nil, wire.Errorf(wire.AccessRefused, "exchange name '%s' contains reserved prefix 'amq.*'", m.Exchange)
 	}
+	if err := exchange.CheckDeclare(m.Type, m.Arguments); err != nil {
+		return nil, err
+	}
 	id, cs := s.b.meta.NextID()
 	def := &meta.Exchange{ID: id, VHost: s.vhost.name, Name: m.Exchange, Kind: m.Type, Durable: m.Durable,
 		AutoDelete: m.AutoDelete, Internal: m.Internal, Arguments: m.Arguments}
@@ -121,7 +128,7 @@ func (s *Session) declareExchange(m *wire.ExchangeDeclare) ([]meta.Change, error
 	return append(cs, s.b.meta.PutExchange(def)...), nil
 }
 
-// checkExchange checks type and arguments of a declare.
+// checkExchange checks what a declare of any exchange, old or new, has to be.
 func (s *Session) checkExchange(m *wire.ExchangeDeclare) error {
 	if !exchange.Known(m.Type) {
 		if s.b.level.unknownTypeHard {
@@ -152,7 +159,7 @@ func (x *exchangeRef) inequivalent(m *wire.ExchangeDeclare) error {
 	quote := func(v any) string { return fmt.Sprintf("'%v'", v) }
 	switch {
 	case m.Type != d.Kind:
-		return differs("type", quote(m.Type), quote(d.Kind))
+		return differs("type", quote(atom(m.Type)), quote(atom(d.Kind)))
 	case m.Durable != d.Durable:
 		return differs("durable", quote(m.Durable), quote(d.Durable))
 	case m.AutoDelete != d.AutoDelete:
@@ -171,6 +178,14 @@ func (x *exchangeRef) inequivalent(m *wire.ExchangeDeclare) error {
 		return differs("alternate-exchange", "none", fmt.Sprintf("the value '%v' of type '%s'", have, wire.TypeName(have)))
 	}
 	return nil
+}
+
+// atom shows an exchange type as RabbitMQ does: those with a dash in quotes.
+func atom(kind string) string {
+	if strings.Contains(kind, "-") {
+		return "'" + kind + "'"
+	}
+	return kind
 }
 
 // DeleteExchange is exchange.delete; one that is missing is deleted already.
@@ -204,6 +219,9 @@ func (b *Broker) dropExchange(x *exchangeRef) []meta.Change {
 	x.gone.Store(true)
 	delete(b.vhosts[x.def.VHost].exchanges, x.def.Name)
 	delete(b.exByID, x.def.ID)
+	if x.special != nil {
+		b.dropShelf(x)
+	}
 	gone, cs := b.meta.DeleteExchange(x.name())
 	return append(cs, b.unroute(gone, exchange.Dest{ID: x.def.ID, Exchange: true})...)
 }

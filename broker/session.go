@@ -123,5 +123,14 @@ func (s *Session) Close() {
 	}
 }
 
+// Behind says that the disk has not caught up with what was published: whoever
+// goes on then without AwaitDisk lets it pile up in memory.
+func (s *Session) Behind() bool { return s.b.opt.Log != nil && s.b.opt.Log.Behind() }
+
+// AwaitDisk returns when the disk has caught up, or stop has a value.
+func (s *Session) AwaitDisk(stop <-chan struct{}) {
+	_ = s.b.opt.Log.Wait(0, stop) // when the log ended, so does the node
+}
+
 // Log is what acks of this session are committed to.
 func (s *Session) Log() Log { return s.b.opt.Log }
