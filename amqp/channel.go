@@ -97,6 +97,10 @@ func (c *conn) open(h wire.Head, payload []byte) error {
 		c.fail(nil, class, method, wire.Errorf(wire.ChannelError, "expected 'channel.open'"))
 		return nil
 	}
+	if err := c.session.MayOpenChannel(); err != nil {
+		c.fail(nil, 0, 0, err)
+		return nil
+	}
 	ch := &channel{conn: c, id: h.Channel, consumers: make(map[string]*consumer)}
 	ch.publisher = c.session.NewPublisher(ch)
 	if c.channels.open == nil {

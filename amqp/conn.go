@@ -48,7 +48,6 @@ type conn struct {
 	channels channels
 	turn     turn
 	told     bool // connection.blocked was sent
-	admitted bool // counted among the server's open connections
 
 	forced forced
 }

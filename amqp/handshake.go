@@ -243,13 +243,9 @@ func (c *conn) tune() error {
 
 // enter opens the virtual host. Only from here on errors are answered.
 func (c *conn) enter(user *broker.User, m *wire.ConnectionOpen) error {
-	var session *broker.Session
-	err := c.srv.admit(c)
-	if err == nil {
-		session, err = c.srv.opt.Broker.OpenSession(broker.SessionOptions{
-			User: user, VHost: m.VirtualHost, Name: c.peer.name, Close: c.force,
-		})
-	}
+	session, err := c.srv.opt.Broker.OpenSession(broker.SessionOptions{
+		User: user, VHost: m.VirtualHost, Name: c.peer.name, Close: c.force,
+	})
 	if err != nil {
 		class, method := m.ID()
 		var reply *wire.Error

@@ -31,7 +31,6 @@ type Options struct {
 	FrameMax         uint32        // octets per frame; 0: 131072, at least 4096
 	Heartbeat        time.Duration // offered interval, whole seconds; 0: 60 s, negative: none
 	MaxMessageSize   uint64        // octets of one body; 0: 128 MiB
-	ConnectionMax    int           // connections at a time; 0: no limit
 	HandshakeTimeout time.Duration // from accept to connection.open; 0: 10 s
 	TLSTimeout       time.Duration // of a TLS handshake, before that; 0: 5 s
 	// SilentClose is how long a client that broke the handshake waits for the
@@ -84,7 +83,6 @@ type Server struct {
 	closing   bool
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
-	admitted  int // connections past the handshake
 }
 
 // ErrServerClosed is what Serve returns after Shutdown.
@@ -171,25 +169,9 @@ func (s *Server) ServeConn(nc net.Conn) {
 	s.group.Go(c.serve) // the reader: ends with the socket, or by Shutdown
 }
 
-// admit counts a connection that opens, and refuses one too many.
-func (s *Server) admit(c *conn) error {
-	most := s.opt.ConnectionMax
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if most > 0 && s.admitted >= most {
-		return wire.Errorf(wire.NotAllowed, "connection refused: node connection limit (%d) is reached", most)
-	}
-	s.admitted++
-	c.admitted = true
-	return nil
-}
-
 func (s *Server) remove(c *conn) {
 	s.mu.Lock()
 	delete(s.conns, c)
-	if c.admitted {
-		s.admitted--
-	}
 	s.mu.Unlock()
 }
 

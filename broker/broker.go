@@ -62,6 +62,8 @@ type Options struct {
 	FirstBoot FirstBoot
 	// LoopbackUsers may log in from this machine only; nil is guest.
 	LoopbackUsers []string
+	// Limits bounds what the whole node has.
+	Limits NodeLimits
 	// OnError is called once when metadata cannot be stored any more.
 	OnError func(error)
 }
@@ -74,16 +76,20 @@ type Broker struct {
 	commits *committer
 	host    *host
 
-	mu     sync.RWMutex // guards what follows; before every queue's mutex
-	meta   *meta.State
-	vhosts map[string]*vhost
-	byID   map[uint64]*queue.Queue
-	exByID map[uint64]*exchangeRef
+	mu       sync.RWMutex // guards what follows; before every queue's mutex
+	meta     *meta.State
+	vhosts   map[string]*vhost
+	byID     map[uint64]*queue.Queue
+	exByID   map[uint64]*exchangeRef
+	users    map[string]*presence // by name: those with sessions
+	opened   int                  // sessions
+	imported ImportReport         // the last
 
-	replies replies
-	alarms  alarms
-	random  random
-	drops   atomic.Uint64 // dead letters that found no queue
+	channels atomic.Int64
+	replies  replies
+	alarms   alarms
+	random   random
+	drops    atomic.Uint64 // dead letters that found no queue
 }
 
 // vhost is a virtual host's living half; guarded by Broker.mu but for gone.
@@ -91,6 +97,10 @@ type vhost struct {
 	name      string
 	exchanges map[string]*exchangeRef
 	queues    map[string]*queueRef
+	sessions  map[*Session]bool
+	access    map[string]*access // by user
+	policies  policies
+	deleted   bool // nothing new may come
 	// gone counts deleted queues: a cached route of the default exchange holds
 	// while it stands.
 	gone atomic.Uint64
@@ -98,15 +108,17 @@ type vhost struct {
 
 type queueRef struct {
 	*queue.Queue
-	def   *meta.Queue
-	owner *Session // exclusive queues only
+	vhost   *vhost
+	applied *applied // nil: no policy
+	def     *meta.Queue
+	owner   *Session // exclusive queues only
 }
 
 // Open loads the metadata. A broker with a log then gets its records as
 // persistence's Owner, and Restored.
 func Open(o Options) (*Broker, error) {
 	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{},
-		alarms: alarms{raised: map[Alarm]bool{}}}
+		users: map[string]*presence{}, alarms: alarms{raised: map[Alarm]bool{}}}
 	var err error
 	if b.level, err = levelOf(o.Compatibility); err != nil {
 		return nil, err
@@ -128,7 +140,7 @@ func Open(o Options) (*Broker, error) {
 	if err := b.raise(); err != nil {
 		return nil, err
 	}
-	if len(b.vhosts) == 0 {
+	if len(b.meta.VHosts)+len(b.meta.Users)+len(b.meta.Permissions) == 0 {
 		return b, b.firstBoot(o.FirstBoot)
 	}
 	return b, nil
@@ -139,13 +151,14 @@ func (b *Broker) raise() error {
 	for name := range b.meta.VHosts {
 		b.vhosts[name] = newVHost(name)
 	}
+	for n, def := range b.meta.Policies {
+		b.vhosts[n.VHost].policies.set(n, b.compilePolicy(def))
+	}
 	for _, def := range b.meta.Exchanges {
 		if b.vhosts[def.VHost] == nil {
 			return fmt.Errorf("metadata: exchange %q is in virtual host %q, which does not exist", def.Name, def.VHost)
 		}
-		if _, err := b.raiseExchange(def); err != nil {
-			return fmt.Errorf("metadata: exchange %q: %w", def.Name, err)
-		}
+		b.raiseExchange(def)
 	}
 	for _, def := range b.meta.Queues {
 		if b.vhosts[def.VHost] == nil {
@@ -164,7 +177,8 @@ func (b *Broker) raise() error {
 }
 
 func newVHost(name string) *vhost {
-	return &vhost{name: name, exchanges: map[string]*exchangeRef{}, queues: map[string]*queueRef{}}
+	return &vhost{name: name, exchanges: map[string]*exchangeRef{}, queues: map[string]*queueRef{},
+		sessions: map[*Session]bool{}, access: map[string]*access{}}
 }
 
 // Level is the RabbitMQ version whose answers the broker gives.
@@ -173,7 +187,7 @@ func (b *Broker) Level() string { return b.level.name }
 // ServerProperties are connection.start's, without the capabilities.
 func (b *Broker) ServerProperties() wire.Table {
 	t := wire.Table{
-		{Name: "cluster_name", Value: b.opt.NodeName},
+		{Name: "cluster_name", Value: b.ClusterName()},
 		{Name: "copyright", Value: "Copyright (c) the Leveret authors."},
 		{Name: "information", Value: "Licensed under the Apache License 2.0."},
 		{Name: "platform", Value: "Leveret " + Version},
@@ -184,6 +198,18 @@ func (b *Broker) ServerProperties() wire.Table {
 		t = append(t, wire.Field{Name: "leveret_version", Value: Version})
 	}
 	return t
+}
+
+// ClusterName is the global parameter cluster_name, else the node's name.
+func (b *Broker) ClusterName() string {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if p := b.meta.GlobalParameters["cluster_name"]; p != nil {
+		if name, ok := decodeJSON(p.Value); ok && isText(name) {
+			return name.(string)
+		}
+	}
+	return b.opt.NodeName
 }
 
 // Version is Leveret's own.

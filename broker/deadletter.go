@@ -135,10 +135,11 @@ func (b *Broker) deadLetter(f *finder, batch *queue.Batch, q *queue.Queue, w *qu
 func (b *Broker) deadTargets(f *finder, vhost string, d *death, props *wire.Properties, m *queue.Message) []*queue.Queue {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	x := b.vhosts[vhost].exchanges[d.to]
-	if x == nil {
+	v := b.vhosts[vhost]
+	if v == nil || v.exchanges[d.to] == nil {
 		return nil
 	}
+	x := v.exchanges[d.to]
 	f.reset(b)
 	var headers []byte
 	if len(props.Headers) > 0 {

@@ -1,8 +1,8 @@
 package broker
 
 import (
+	"context"
 	"fmt"
-	"io"
 
 	"github.com/leveretmq/leveret/broker/meta"
 )
@@ -31,23 +31,31 @@ func (f FirstBoot) withDefaults() FirstBoot {
 	return f
 }
 
-// firstBoot fills an empty node.
+// firstBoot fills an empty node, and gives it a name that is the cluster's for
+// ever.
 func (b *Broker) firstBoot(f FirstBoot) error {
 	f = f.withDefaults()
-	salts := make([][4]byte, len(f.Users))
-	for n := range salts {
-		if _, err := io.ReadFull(b.opt.Rand, salts[n][:]); err != nil {
-			return fmt.Errorf("salt: %w", err)
+	hashes := make([]string, len(f.Users))
+	for n, u := range f.Users {
+		var err error
+		if hashes[n], err = b.hash(u.Password); err == nil {
+			err = checkPatterns([]string{u.Configure, u.Write, u.Read})
+		}
+		if err != nil {
+			return fmt.Errorf("user %s: %w", u.Name, err)
 		}
 	}
-	b.mu.Lock()
-	cs := b.addVHost(f.VHost)
-	for n, u := range f.Users {
-		cs = append(cs, b.meta.PutUser(&meta.User{Name: u.Name, PasswordHash: meta.HashPassword(meta.SHA256, salts[n], u.Password), Algorithm: meta.SHA256, Tags: u.Tags})...)
-		cs = append(cs, b.meta.PutPermission(&meta.Permission{User: u.Name, VHost: f.VHost, Configure: u.Configure, Write: u.Write, Read: u.Read})...)
+	id, err := b.generated("rabbitmq-cluster-id-")
+	if err != nil {
+		return err
 	}
-	b.mu.Unlock()
-	done := make(chan error, 1)
-	b.commits.save(0, cs, func(err error) { done <- err })
-	return <-done
+	return b.administer(context.Background(), func() ([]meta.Change, error) {
+		cs := b.addVHost(&meta.VHost{Name: f.VHost, Description: "Default virtual host"})
+		cs = append(cs, b.meta.PutGlobalParameter(&meta.GlobalParameter{Name: "internal_cluster_id", Value: mustJSON(id)})...)
+		for n, u := range f.Users {
+			cs = append(cs, b.meta.PutUser(&meta.User{Name: u.Name, PasswordHash: hashes[n], Algorithm: meta.SHA256, Tags: u.Tags})...)
+			cs = append(cs, b.meta.PutPermission(&meta.Permission{User: u.Name, VHost: f.VHost, Configure: u.Configure, Write: u.Write, Read: u.Read})...)
+		}
+		return cs, nil
+	})
 }

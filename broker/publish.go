@@ -22,6 +22,7 @@ type Publisher struct {
 	returner Returner
 	batch    *queue.Batch
 	x        *exchangeRef // of the last Check
+	rights   *rights      // of the last Check
 	cache    map[string]*cached
 	found    finder
 	confirms *Confirms
@@ -29,6 +30,7 @@ type Publisher struct {
 	replyTo  string
 	due      bool   // what the last Flush returned is not told yet
 	unsent   uint64 // publishes since the last Flush, for their confirms
+	closed   bool
 }
 
 // cached is the outcome of routing one route through one exchange. It holds
@@ -45,16 +47,18 @@ const cacheMax = 512
 
 // NewPublisher makes the publisher of one channel.
 func (s *Session) NewPublisher(r Returner) *Publisher {
+	s.countChannel(1)
 	return &Publisher{s: s, returner: r, batch: queue.NewBatch(), cache: map[string]*cached{}}
 }
 
 // Check is what basic.publish answers before its content comes: the exchange
 // exists, is not internal, and may be written to.
 func (p *Publisher) Check(name []byte) error {
-	if p.x != nil && !p.x.gone.Load() && p.x.def.Name == string(name) {
+	s := p.s
+	rights := s.access.Load()
+	if p.x != nil && !p.x.gone.Load() && p.x.def.Name == string(name) && p.rights == rights {
 		return nil
 	}
-	s := p.s
 	s.b.mu.RLock()
 	x, err := s.vhost.exchange(string(name))
 	s.b.mu.RUnlock()
@@ -67,7 +71,10 @@ func (p *Publisher) Check(name []byte) error {
 	if x.def.Internal {
 		return wire.Errorf(wire.AccessRefused, "cannot publish to internal exchange '%s' in vhost '%s'", x.def.Name, s.vhost.name)
 	}
-	p.x = x
+	if x.inert {
+		return wire.Errorf(wire.PreconditionFailed, "exchange '%s' in vhost '%s' is of type '%s', which is not supported", x.def.Name, s.vhost.name, x.def.Kind)
+	}
+	p.x, p.rights = x, rights
 	return nil
 }
 
@@ -77,6 +84,11 @@ func (p *Publisher) Check(name []byte) error {
 func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView, body []byte, shared *wire.Body) error {
 	if err := p.Check(pub.Exchange); err != nil {
 		return err
+	}
+	if p.rights != nil && p.rights.topics != nil {
+		if err := p.s.mayTopic(Write, p.x.def, string(pub.RoutingKey)); err != nil {
+			return err
+		}
 	}
 	ttl, err := p.s.checkProperties(&v)
 	if err != nil {
@@ -215,13 +227,13 @@ func (f *finder) step(x *exchangeRef, m routed, whole *queue.Message) {
 		}
 	}
 	if len(f.dests) == 0 && x.alternate != "" {
-		f.visit(f.b.vhosts[x.def.VHost].exchanges[x.alternate])
+		f.visit(x.vhost.exchanges[x.alternate])
 	}
 }
 
 // named is the default exchange: keys are names of queues.
 func (f *finder) named(x *exchangeRef, m routed) {
-	queues := f.b.vhosts[x.def.VHost].queues
+	queues := x.vhost.queues
 	if q := queues[string(m.Key)]; q != nil {
 		f.add(q.Queue)
 	}
@@ -302,6 +314,10 @@ func (s *Session) log() queue.Log {
 
 // Close ends the publisher: nothing calls the channel any more.
 func (p *Publisher) Close() {
+	if !p.closed {
+		p.closed = true
+		p.s.countChannel(-1)
+	}
 	if p.confirms != nil {
 		p.confirms.close()
 	}

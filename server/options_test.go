@@ -9,7 +9,6 @@ import (
 
 	client "github.com/rabbitmq/amqp091-go"
 
-	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/broker"
 	"github.com/leveretmq/leveret/server"
 )
@@ -76,26 +75,6 @@ func TestFirstBoot(t *testing.T) {
 	}
 	if err := login(s.URL()); code(err) != client.AccessRefused {
 		t.Errorf("guest: %v, want 403", err)
-	}
-}
-
-func TestConnectionMax(t *testing.T) {
-	s := start(t, server.Options{Protocol: amqp.Options{ConnectionMax: 1}})
-	first, err := client.Dial(s.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := login(s.URL()); code(err) != client.NotAllowed {
-		t.Errorf("the second connection: %v, want 530", err)
-	}
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for err = login(s.URL()); code(err) == client.NotAllowed; { // until the server has seen the end of the first
-		err = login(s.URL())
-	}
-	if err != nil {
-		t.Errorf("after the first has gone: %v", err)
 	}
 }
 

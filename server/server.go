@@ -47,6 +47,8 @@ type Options struct {
 	FirstBoot broker.FirstBoot
 	// LoopbackUsers may log in from this machine only; nil is guest.
 	LoopbackUsers []string
+	// Limits bounds what the whole node has.
+	Limits broker.NodeLimits
 	// Salvage starts on a damaged log, leaving out what cannot be read.
 	Salvage bool
 	Logger  *slog.Logger
@@ -116,7 +118,7 @@ func (s *Server) open() error {
 	}
 	o := broker.Options{Meta: metaAdapter{s.meta}, Clock: wallClock{}, Rand: rand.Reader, Logger: s.opt.Logger,
 		Compatibility: s.opt.Compatibility, Version: s.opt.Version, NodeName: s.opt.NodeName,
-		FirstBoot: s.opt.FirstBoot, LoopbackUsers: s.opt.LoopbackUsers, OnError: s.fail}
+		FirstBoot: s.opt.FirstBoot, LoopbackUsers: s.opt.LoopbackUsers, Limits: s.opt.Limits, OnError: s.fail}
 	if s.opt.DataDir != "" {
 		log = &logAdapter{}
 		o.Log = log

@@ -20,7 +20,7 @@ const never = 365 * 24 * time.Hour
 func serverOptions(o config.Options, logger *slog.Logger) server.Options {
 	so := server.Options{
 		DataDir: o.DataDir, NodeName: o.NodeName, Compatibility: o.Compatibility, Version: o.Version,
-		FirstBoot: firstBoot(o.FirstBoot), LoopbackUsers: o.Login.LoopbackUsers, Logger: logger,
+		FirstBoot: firstBoot(o.FirstBoot), LoopbackUsers: o.Login.LoopbackUsers, Limits: nodeLimits(o.Limits), Logger: logger,
 		Protocol: protocol(o),
 		TLS:      server.TLS(o.TLS),
 		Sockets: server.Sockets{Delay: !o.Listen.NoDelay, NoKeepAlive: !o.Listen.KeepAlive,
@@ -46,10 +46,14 @@ func protocol(o config.Options) amqp.Options {
 		FrameMax:         uint32(min(cmp.Or(l.FrameMax, frameMost), frameMost)),
 		Heartbeat:        cmp.Or(l.Heartbeat, -1),
 		MaxMessageSize:   l.MaxMessageSize,
-		ConnectionMax:    l.ConnectionMax,
 		HandshakeTimeout: cmp.Or(o.Listen.HandshakeTimeout, never),
 		TLSTimeout:       cmp.Or(o.Listen.TLSTimeout, never),
 	}
+}
+
+func nodeLimits(l config.Limits) broker.NodeLimits {
+	return broker.NodeLimits{Connections: l.Connections, Channels: l.NodeChannels, ConsumersPerChannel: l.ChannelConsumers,
+		VHosts: l.VHosts, Queues: l.Queues, Exchanges: l.Exchanges}
 }
 
 // frameMost bounds the buffer that one frame may ask for, whatever frame_max

@@ -105,7 +105,7 @@ func TestRefused(t *testing.T) {
 		"listeners.tcp.default = 65536":             "rabbitmq.conf:1: listeners.tcp.default: must be a port, or IP:PORT as in 127.0.0.1:5672 and [::1]:5672",
 		"listeners.tcp.default = a.b:1":             "rabbitmq.conf:1: listeners.tcp.default: must have an IP address before the port",
 		"listeners.tcp = none\nlisteners.tcp.1 = 5": "listeners: there is none left to accept AMQP on",
-		"default_permissions.write = (":             "rabbitmq.conf:1: default_permissions.write: must be a regular expression: error parsing regexp: missing closing ): `(`",
+		"default_users.a.vhost_pattern = (":         "rabbitmq.conf:1: default_users.a.vhost_pattern: must be a regular expression: error parsing regexp: missing closing ): `(`",
 		"listeners.tcp = some":                      "rabbitmq.conf:1: listeners.tcp: must be none",
 		"listeners.tcp.1 = 1\nlisteners.tcp.2= 1":   "listeners: [::]:1 is named twice",
 		"log.console.level = loud":                  "rabbitmq.conf:1: log.console.level: must be debug, info, notice, warning, error, critical, alert, emergency or none",

@@ -91,11 +91,13 @@ type Definitions struct {
 type Limits struct {
 	Heartbeat       time.Duration // 0: none
 	FrameMax        uint64        // 0: no limit
-	ChannelMax      uint16        // 0: no limit
-	ConnectionMax   int           // 0: no limit
+	ChannelMax      uint16        // of one connection; 0: no limit
 	MaxMessageSize  uint64
 	ConsumerTimeout time.Duration // 0: none
-	VHostMax        int           // 0: no limit
+	// Of the whole node; 0: no limit.
+	Connections, NodeChannels int
+	VHosts, Queues, Exchanges int
+	ChannelConsumers          int // of one channel
 }
 
 // Alarms say when publishing is held. An absolute limit that is not zero takes
