@@ -65,9 +65,12 @@ type Broker struct {
 	vhosts map[string]*vhost
 	byID   map[uint64]*queue.Queue
 	exByID map[uint64]*exchangeRef
+	actor  string // the user whose change is being made
 
 	replies replies
 	random  random
+	notices notices
+	events  events
 	drops   atomic.Uint64 // dead letters that found no queue
 }
 
@@ -79,6 +82,8 @@ type vhost struct {
 	// gone counts deleted queues: a cached route of the default exchange holds
 	// while it stands.
 	gone atomic.Uint64
+	// tracing: messages are copied to amq.rabbitmq.trace.
+	tracing atomic.Bool
 }
 
 type queueRef struct {
@@ -103,6 +108,7 @@ func Open(o Options) (*Broker, error) {
 	}
 	b.commits = newCommitter(o)
 	b.host = newHost(b)
+	b.notices.init(b)
 	if err := b.raise(); err != nil {
 		return nil, err
 	}
@@ -188,6 +194,7 @@ const Version = "0.1.0"
 // stop has to remember. Sessions are closed before.
 func (b *Broker) Close(context.Context) error {
 	b.host.close()
+	b.notices.close()
 	b.mu.RLock()
 	for id, q := range b.byID {
 		if b.exByID[id] == nil { // nobody cares how often a shelf has delivered

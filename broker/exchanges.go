@@ -59,6 +59,7 @@ func (b *Broker) raiseExchange(def *meta.Exchange) (*exchangeRef, error) {
 	x.routes.Store(&routes{r})
 	b.vhosts[def.VHost].exchanges[def.Name] = x
 	b.exByID[def.ID] = x
+	b.exchangeEvent("exchange.created", def)
 	return x, nil
 }
 
@@ -80,7 +81,9 @@ func notDefault(name string) error {
 // replies when that is durable.
 func (s *Session) change(reply func(error), f func() ([]meta.Change, error)) {
 	s.b.mu.Lock()
+	s.b.actor = s.opt.User.Name()
 	cs, err := f()
+	s.b.actor = ""
 	s.b.mu.Unlock()
 	if err != nil {
 		reply(err)
@@ -223,5 +226,7 @@ func (b *Broker) dropExchange(x *exchangeRef) []meta.Change {
 		b.dropShelf(x)
 	}
 	gone, cs := b.meta.DeleteExchange(x.name())
-	return append(cs, b.unroute(gone, exchange.Dest{ID: x.def.ID, Exchange: true})...)
+	cs = append(cs, b.unroute(gone, exchange.Dest{ID: x.def.ID, Exchange: true})...)
+	b.exchangeEvent("exchange.deleted", x.def)
+	return cs
 }

@@ -30,6 +30,12 @@ var (
 // Authenticate checks a password. loopback says that the client is on this
 // machine; guest is refused otherwise, as RabbitMQ does.
 func (b *Broker) Authenticate(user, password string, loopback bool) (*User, error) {
+	u, err := b.authenticate(user, password, loopback)
+	b.authenticated(user, err)
+	return u, err
+}
+
+func (b *Broker) authenticate(user, password string, loopback bool) (*User, error) {
 	b.mu.RLock()
 	def := b.meta.Users[user]
 	b.mu.RUnlock()
@@ -97,6 +103,7 @@ func (b *Broker) OpenSession(o SessionOptions) (*Session, error) {
 		}
 		s.perm[i] = re
 	}
+	s.connectionEvent("connection.created")
 	return s, nil
 }
 
@@ -121,6 +128,7 @@ func (s *Session) Close() {
 	for q := range owned {
 		s.b.discard(q, false)
 	}
+	s.connectionEvent("connection.closed")
 }
 
 // Log is what acks of this session are committed to.
