@@ -118,6 +118,9 @@ func (s *Session) bind(bd *meta.Binding) ([]meta.Change, error) {
 			return nil, err
 		}
 	}
+	if err := s.mayTopic(Read, x.def, bd.Key); err != nil {
+		return nil, err
+	}
 	b := exchange.Binding{Dest: exchange.Dest{Exchange: bd.ToExchange}, Key: bd.Key, Args: bd.Arguments}
 	if err := exchange.CheckBinding(x.def.Kind, x.def.Arguments, b); err != nil {
 		return nil, err
@@ -132,6 +135,11 @@ func (s *Session) bind(bd *meta.Binding) ([]meta.Change, error) {
 func (s *Session) unbind(bd *meta.Binding) ([]meta.Change, error) {
 	if err := s.mayBind(bd); err != nil {
 		return nil, err
+	}
+	if x := s.vhost.exchanges[bd.Source]; x != nil {
+		if err := s.mayTopic(Read, x.def, bd.Key); err != nil {
+			return nil, err
+		}
 	}
 	if q := s.vhost.queues[bd.Dest]; !bd.ToExchange && q != nil {
 		if err := s.unlocked(q); err != nil {

@@ -26,6 +26,13 @@ type Log interface {
 	Notify(pos uint64, w interface{ Durable(pos uint64) }) bool
 	// Durable is the first position that is not durable.
 	Durable() uint64
+	// Hasten makes pos durable at once if that can be done well; true: it is.
+	Hasten(pos uint64) bool
+	// Behind says that too much waits to be written, or the disk is full.
+	Behind() bool
+	// Wait returns when n octets may be appended and the log is not behind. An
+	// error says that stop had a value, or the log ended.
+	Wait(n int, stop <-chan struct{}) error
 }
 
 // Meta is the metadata store.
@@ -48,6 +55,8 @@ type Options struct {
 	Compatibility string
 	// NodeName is shown to clients as the cluster's name.
 	NodeName string
+	// Limits bounds what the whole node has.
+	Limits NodeLimits
 	// OnError is called once when metadata cannot be stored any more.
 	OnError func(error)
 }
@@ -60,18 +69,21 @@ type Broker struct {
 	commits *committer
 	host    *host
 
-	mu     sync.RWMutex // guards what follows; before every queue's mutex
-	meta   *meta.State
-	vhosts map[string]*vhost
-	byID   map[uint64]*queue.Queue
-	exByID map[uint64]*exchangeRef
-	actor  string // the user whose change is being made
+	mu       sync.RWMutex // guards what follows; before every queue's mutex
+	meta     *meta.State
+	vhosts   map[string]*vhost
+	byID     map[uint64]*queue.Queue
+	exByID   map[uint64]*exchangeRef
+	users    map[string]*presence // by name: those with sessions
+	opened   int                  // sessions
+	imported ImportReport         // the last
 
-	replies replies
-	random  random
-	notices notices
-	events  events
-	drops   atomic.Uint64 // dead letters that found no queue
+	channels atomic.Int64
+	replies  replies
+	alarms   alarms
+	random   random
+	events   events
+	drops    atomic.Uint64 // dead letters that found no queue
 }
 
 // vhost is a virtual host's living half; guarded by Broker.mu but for gone.
@@ -79,6 +91,10 @@ type vhost struct {
 	name      string
 	exchanges map[string]*exchangeRef
 	queues    map[string]*queueRef
+	sessions  map[*Session]bool
+	access    map[string]*access // by user
+	policies  policies
+	deleted   bool // nothing new may come
 	// gone counts deleted queues: a cached route of the default exchange holds
 	// while it stands.
 	gone atomic.Uint64
@@ -88,14 +104,17 @@ type vhost struct {
 
 type queueRef struct {
 	*queue.Queue
-	def   *meta.Queue
-	owner *Session // exclusive queues only
+	vhost   *vhost
+	applied *applied // nil: no policy
+	def     *meta.Queue
+	owner   *Session // exclusive queues only
 }
 
 // Open loads the metadata. A broker with a log then gets its records as
 // persistence's Owner, and Restored.
 func Open(o Options) (*Broker, error) {
-	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{}}
+	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{},
+		users: map[string]*presence{}, alarms: alarms{raised: map[Alarm]bool{}}}
 	var err error
 	if b.level, err = levelOf(o.Compatibility); err != nil {
 		return nil, err
@@ -108,45 +127,54 @@ func Open(o Options) (*Broker, error) {
 	}
 	b.commits = newCommitter(o)
 	b.host = newHost(b)
-	b.notices.init(b)
+	b.events.init(b)
 	if err := b.raise(); err != nil {
 		return nil, err
 	}
-	if len(b.vhosts) == 0 {
+	if len(b.meta.VHosts)+len(b.meta.Users)+len(b.meta.Permissions) == 0 {
 		return b, b.firstBoot()
 	}
 	return b, nil
 }
 
-// firstBoot makes what RabbitMQ makes: the virtual host / and guest/guest.
+// firstBoot makes what RabbitMQ makes: the virtual host /, guest/guest, and a
+// name that is the cluster's for ever.
 func (b *Broker) firstBoot() error {
-	var salt [4]byte
-	if _, err := io.ReadFull(b.opt.Rand, salt[:]); err != nil {
-		return fmt.Errorf("salt: %w", err)
+	hash, err := b.hash("guest")
+	if err != nil {
+		return err
 	}
-	guest := &meta.User{Name: "guest", PasswordHash: meta.HashPassword(meta.SHA256, salt, "guest"), Algorithm: meta.SHA256, Tags: []string{"administrator"}}
-	b.mu.Lock()
-	cs := b.addVHost("/")
-	cs = append(cs, b.meta.PutUser(guest)...)
-	cs = append(cs, b.meta.PutPermission(&meta.Permission{User: "guest", VHost: "/", Configure: ".*", Write: ".*", Read: ".*"})...)
-	b.mu.Unlock()
-	done := make(chan error, 1)
-	b.commits.save(0, cs, func(err error) { done <- err })
-	return <-done
+	id, err := b.generated("rabbitmq-cluster-id-")
+	if err != nil {
+		return err
+	}
+	guest := &meta.User{Name: "guest", PasswordHash: hash, Algorithm: meta.SHA256, Tags: []string{"administrator"}}
+	return b.administer(context.Background(), func() ([]meta.Change, error) {
+		cs := b.addVHost(&meta.VHost{Name: "/", Description: "Default virtual host"})
+		cs = append(cs, b.meta.PutUser(guest)...)
+		cs = append(cs, b.meta.PutGlobalParameter(&meta.GlobalParameter{Name: "internal_cluster_id", Value: mustJSON(id)})...)
+		return append(cs, b.meta.PutPermission(&meta.Permission{User: "guest", VHost: "/", Configure: ".*", Write: ".*", Read: ".*"})...), nil
+	})
 }
 
 // raise makes the living half of what was loaded.
 func (b *Broker) raise() error {
-	for name := range b.meta.VHosts {
+	for name, def := range b.meta.VHosts {
 		b.vhosts[name] = newVHost(name)
+		if def.Tracing { // RabbitMQ: nothing is traced after a start
+			quiet := *def
+			quiet.Tracing = false
+			b.meta.VHosts[name] = &quiet
+		}
+	}
+	for n, def := range b.meta.Policies {
+		b.vhosts[n.VHost].policies.set(n, b.compilePolicy(def))
 	}
 	for _, def := range b.meta.Exchanges {
 		if b.vhosts[def.VHost] == nil {
 			return fmt.Errorf("metadata: exchange %q is in virtual host %q, which does not exist", def.Name, def.VHost)
 		}
-		if _, err := b.raiseExchange(def); err != nil {
-			return fmt.Errorf("metadata: exchange %q: %w", def.Name, err)
-		}
+		b.raiseExchange(def)
 	}
 	for _, def := range b.meta.Queues {
 		if b.vhosts[def.VHost] == nil {
@@ -165,7 +193,8 @@ func (b *Broker) raise() error {
 }
 
 func newVHost(name string) *vhost {
-	return &vhost{name: name, exchanges: map[string]*exchangeRef{}, queues: map[string]*queueRef{}}
+	return &vhost{name: name, exchanges: map[string]*exchangeRef{}, queues: map[string]*queueRef{},
+		sessions: map[*Session]bool{}, access: map[string]*access{}}
 }
 
 // Level is the RabbitMQ version whose answers the broker gives.
@@ -174,7 +203,7 @@ func (b *Broker) Level() string { return b.level.name }
 // ServerProperties are connection.start's, without the capabilities.
 func (b *Broker) ServerProperties() wire.Table {
 	t := wire.Table{
-		{Name: "cluster_name", Value: b.opt.NodeName},
+		{Name: "cluster_name", Value: b.ClusterName()},
 		{Name: "copyright", Value: "Copyright (c) the Leveret authors."},
 		{Name: "information", Value: "Licensed under the Apache License 2.0."},
 		{Name: "platform", Value: "Leveret " + Version},
@@ -187,6 +216,18 @@ func (b *Broker) ServerProperties() wire.Table {
 	return t
 }
 
+// ClusterName is the global parameter cluster_name, else the node's name.
+func (b *Broker) ClusterName() string {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if p := b.meta.GlobalParameters["cluster_name"]; p != nil {
+		if name, ok := decodeJSON(p.Value); ok && isText(name) {
+			return name.(string)
+		}
+	}
+	return b.opt.NodeName
+}
+
 // Version is Leveret's own.
 const Version = "0.1.0"
 
@@ -194,7 +235,7 @@ const Version = "0.1.0"
 // stop has to remember. Sessions are closed before.
 func (b *Broker) Close(context.Context) error {
 	b.host.close()
-	b.notices.close()
+	b.events.close()
 	b.mu.RLock()
 	for id, q := range b.byID {
 		if b.exByID[id] == nil { // nobody cares how often a shelf has delivered

@@ -73,6 +73,7 @@ func (d *drainage) do(w *queue.Outside) {
 func (d *drainage) commit() {
 	if !d.batch.Empty() {
 		d.found.committed(d.batch.Commit(d.b.log()))
+		d.b.drops.Add(uint64(len(d.batch.Refused()))) // by a full queue
 	}
 }
 
@@ -121,8 +122,8 @@ func (b *Broker) deadLetter(f *finder, batch *queue.Batch, q *queue.Queue, w *qu
 	}
 	mode, priority := props.DeliveryMode, props.Priority
 	d.keys = d.apply(&props, w.Content.Route)
-	c := queue.Content{Route: wire.AppendRoute(nil, d.to, d.keys[0]), Props: props.Append(nil), Body: w.Content.Body}
-	m := queue.Message{Content: c, Persistent: mode == 2, Priority: priority, Own: w.Own, TTL: -1}
+	c := queue.Content{Route: wire.AppendRoute(nil, d.to, d.keys[0]), Props: props.Append(nil), Body: w.Content.Body, Shared: w.Content.Shared}
+	m := queue.Message{Content: c, Persistent: mode == 2, Priority: priority, TTL: -1}
 	if !f.send(batch, m, b.deadTargets(f, o.VHost, &d, &props, &m)) {
 		b.drops.Add(1)
 	}
@@ -135,10 +136,11 @@ func (b *Broker) deadLetter(f *finder, batch *queue.Batch, q *queue.Queue, w *qu
 func (b *Broker) deadTargets(f *finder, vhost string, d *death, props *wire.Properties, m *queue.Message) []*queue.Queue {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	x := b.vhosts[vhost].exchanges[d.to]
-	if x == nil {
+	v := b.vhosts[vhost]
+	if v == nil || v.exchanges[d.to] == nil {
 		return nil
 	}
+	x := v.exchanges[d.to]
 	f.reset(b)
 	var headers []byte
 	if len(props.Headers) > 0 {

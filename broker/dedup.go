@@ -205,7 +205,7 @@ func (d *dedup) note(e *seen) queue.Message {
 		ms = d.epoch.UnixMilli() + e.until/1e6
 	}
 	body := append(binary.LittleEndian.AppendUint64(nil, uint64(ms)), e.key...)
-	return queue.Message{Content: queue.Content{Route: wire.AppendRoute(nil, "", ""), Body: body}, Persistent: true, Own: true, TTL: -1}
+	return queue.Message{Content: queue.Content{Route: wire.AppendRoute(nil, "", ""), Body: body}, Persistent: true, TTL: -1}
 }
 
 // takeStale moves what is to leave the shelf to out.

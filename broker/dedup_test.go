@@ -153,7 +153,7 @@ func TestDedupMandatory(t *testing.T) {
 			t.Fatal(err)
 		}
 		pub := wire.Publish{Exchange: []byte("x"), RoutingKey: []byte("any"), Route: m.Route, Mandatory: true}
-		if err := p.Publish(pub, m.Props, view, m.Body, false); err != nil {
+		if err := p.Publish(pub, m.Props, view, m.Body, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

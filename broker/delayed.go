@@ -74,7 +74,10 @@ func (d *delayed) defers(f *finder, x *exchangeRef, m routed, whole *queue.Messa
 		return true // to nowhere: it is returned now and not kept
 	}
 	f.side.taken = true
-	note := queue.Message{Content: whole.Content, Persistent: true, Own: whole.Own, TTL: -1}
+	note := queue.Message{Content: whole.Content, Persistent: true, TTL: -1}
+	if note.Shared != nil {
+		note.Shared.Retain()
+	}
 	t := ticket{due: d.now() + ms, more: m.more}
 	note.Props = t.append(nil, negated(whole.Props, ms))
 	f.side.shelved = append(f.side.shelved, shelved{note, d.shelf.Queue})
@@ -297,8 +300,8 @@ func (b *Broker) release(f *finder, batch *queue.Batch, x *exchangeRef, w *queue
 		batch.Dead(q, w.Seq)
 		return
 	}
-	c := queue.Content{Route: w.Content.Route, Props: props, Body: w.Content.Body}
-	m := queue.Message{Content: c, Persistent: view.DeliveryMode == 2, Priority: view.Priority, Own: w.Own, TTL: -1}
+	c := queue.Content{Route: w.Content.Route, Props: props, Body: w.Content.Body, Shared: w.Content.Shared}
+	m := queue.Message{Content: c, Persistent: view.DeliveryMode == 2, Priority: view.Priority, TTL: -1}
 	if view.Flags&wire.FlagExpiration != 0 {
 		m.TTL, _ = expiration(string(view.Expiration)) // checked when it was published
 	}

@@ -137,7 +137,7 @@ func TestDelayLimit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = p.Publish(wire.Publish{Exchange: []byte("x"), RoutingKey: []byte("k"), Route: m.Route}, m.Props, view, m.Body, false)
+		err = p.Publish(wire.Publish{Exchange: []byte("x"), RoutingKey: []byte("k"), Route: m.Route}, m.Props, view, m.Body, nil)
 		if want := "PRECONDITION_FAILED - invalid x-delay '315360000001' for exchange 'x' in vhost '/': more than ten years"; err == nil || err.Error() != want {
 			t.Fatalf("%v, want %s", err, want)
 		}
@@ -216,7 +216,7 @@ func TestDelayedMandatory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := p.Publish(wire.Publish{Exchange: []byte("x"), RoutingKey: []byte(key), Route: m.Route, Mandatory: true}, m.Props, view, m.Body, false); err != nil {
+			if err := p.Publish(wire.Publish{Exchange: []byte("x"), RoutingKey: []byte(key), Route: m.Route, Mandatory: true}, m.Props, view, m.Body, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -332,6 +332,22 @@ func TestDelayedDeleted(t *testing.T) {
 		}
 		pass(time.Second)
 		expectTaken(t, s, "q", "20")
+	})
+}
+
+// What waits in a deleted virtual host is gone.
+func TestDelayedVHostDeleted(t *testing.T) {
+	bubble(t, func(t *testing.T, s *Session) {
+		declareDelayed(t, s, "x", "fanout")
+		sendDelayed(t, s.NewPublisher(1, nil), "x", "k", "m", int32(10))
+		id := s.vhost.exchanges["x"].def.ID
+		if err := s.b.DeleteVHost(t.Context(), "/"); err != nil {
+			t.Fatal(err)
+		}
+		if s.b.group(id) != nil {
+			t.Fatal("the shelf is still there")
+		}
+		pass(time.Second)
 	})
 }
 

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -21,13 +22,15 @@ const internalUser = "rmq-internal"
 
 // events says where events go.
 type events struct {
+	notices
 	vhost     atomic.Pointer[string] // nil: nowhere
 	consumers sync.Map               // those whose end is to be told
+	actor     string                 // the user whose change of the topology is being made; guarded by Broker.mu
 }
 
 // EnableEvents makes the event exchange in a virtual host, when it is not
-// there, and has events published to it from now on. The error is a *wire.Error
-// 404 when there is no such host.
+// there, and has events published to it from now on. The error is an *Error,
+// NotFound when there is no such host.
 func (b *Broker) EnableEvents(vhost string) error {
 	if err := b.ensureTopic(vhost, eventExchange); err != nil {
 		return err
@@ -42,29 +45,19 @@ func (b *Broker) DisableEvents() { b.events.vhost.Store(nil) }
 // ensureTopic makes an internal durable topic exchange when there is none of
 // that name, and returns when that is stored.
 func (b *Broker) ensureTopic(vhost, name string) error {
-	b.mu.Lock()
-	v := b.vhosts[vhost]
-	if v == nil {
-		b.mu.Unlock()
-		return wire.Errorf(wire.NotFound, "no vhost '%s'", vhost)
-	}
-	var cs []meta.Change
-	var err error
-	if v.exchanges[name] == nil {
-		var id uint64
-		id, cs = b.meta.NextID()
-		def := &meta.Exchange{ID: id, VHost: vhost, Name: name, Kind: "topic", Durable: true, Internal: true}
-		if _, err = b.raiseExchange(def); err == nil {
-			cs = append(cs, b.meta.PutExchange(def)...)
+	return b.administer(context.Background(), func() ([]meta.Change, error) {
+		v := b.vhosts[vhost]
+		if v == nil {
+			return nil, missingVHost(vhost)
 		}
-	}
-	b.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	done := make(chan error, 1)
-	b.commits.save(0, cs, func(err error) { done <- err })
-	return <-done
+		if v.exchanges[name] != nil {
+			return nil, nil
+		}
+		id, cs := b.meta.NextID()
+		def := &meta.Exchange{ID: id, VHost: vhost, Name: name, Kind: "topic", Durable: true, Internal: true}
+		b.raiseExchange(def)
+		return append(cs, b.meta.PutExchange(def)...), nil
+	})
 }
 
 // Event publishes an event when events are published: key and fields are as
@@ -76,7 +69,7 @@ func (b *Broker) Event(key string, fields ...wire.Field) {
 	}
 	now := b.opt.Clock.Now()
 	fields = append(fields, wire.Field{Name: "timestamp_in_ms", Value: now.UnixMilli()})
-	b.notices.post(notice{vhost: *vhost, exchange: eventExchange, key: key, props: wire.Properties{
+	b.events.post(notice{vhost: *vhost, exchange: eventExchange, key: key, props: wire.Properties{
 		Flags:        wire.FlagHeaders | wire.FlagDeliveryMode | wire.FlagTimestamp,
 		DeliveryMode: 2, Timestamp: wire.Timestamp(now.Unix()), Headers: fields,
 	}})
@@ -91,14 +84,14 @@ func truth(name string, value bool) wire.Field { return wire.Field{Name: name, V
 
 // by is who has asked for a change of the topology; mu is held.
 func (b *Broker) by() wire.Field {
-	if b.actor == "" {
+	if b.events.actor == "" {
 		return text("user_who_performed_action", internalUser)
 	}
-	return text("user_who_performed_action", b.actor)
+	return text("user_who_performed_action", b.events.actor)
 }
 
-// arguments shows a table as the plugin does, by Erlang terms.
-func arguments(t wire.Table) wire.Field {
+// argumentTerms shows a table as the plugin does, by Erlang terms.
+func argumentTerms(t wire.Table) wire.Field {
 	list := wire.Array{}
 	for _, term := range exchange.Terms(t) {
 		list = append(list, term)
@@ -114,7 +107,7 @@ func (b *Broker) exchangeEvent(key string, d *meta.Exchange) {
 		b.Event(key, text("name", d.Name), text("vhost", d.VHost), b.by())
 	default:
 		b.Event(key, text("name", d.Name), text("vhost", d.VHost), text("type", d.Kind), truth("durable", d.Durable),
-			truth("auto_delete", d.AutoDelete), truth("internal", d.Internal), arguments(d.Arguments), text("policy", ""), b.by())
+			truth("auto_delete", d.AutoDelete), truth("internal", d.Internal), argumentTerms(d.Arguments), text("policy", ""), b.by())
 	}
 }
 
@@ -129,7 +122,7 @@ func (b *Broker) queueCreated(q *queueRef) {
 	}
 	d := q.def
 	b.Event("queue.created", text("name", d.Name), text("vhost", d.VHost), truth("durable", d.Durable), truth("auto_delete", d.AutoDelete),
-		truth("exclusive", d.Exclusive), text("owner_pid", owner), arguments(d.Arguments), b.by())
+		truth("exclusive", d.Exclusive), text("owner_pid", owner), argumentTerms(d.Arguments), b.by())
 }
 
 // queueDeleted tells of a queue that by has deleted.
@@ -149,7 +142,7 @@ func (b *Broker) bindingEvent(key string, d *meta.Binding) {
 		kind = "exchange"
 	}
 	b.Event(key, text("source_name", d.Source), text("source_kind", "exchange"), text("destination_name", d.Dest),
-		text("destination_kind", kind), text("routing_key", d.Key), arguments(d.Arguments), text("vhost", d.VHost), b.by())
+		text("destination_kind", kind), text("routing_key", d.Key), argumentTerms(d.Arguments), text("vhost", d.VHost), b.by())
 }
 
 // consumerCreated tells of a new consumer, and remembers to tell of its end.
@@ -160,7 +153,7 @@ func (s *Session) consumerCreated(c *queue.Consumer) {
 	s.b.events.consumers.Store(c, true)
 	o := c.Options()
 	s.b.Event("consumer.created", text("consumer_tag", o.Tag), truth("exclusive", o.Exclusive), truth("ack_required", !o.NoAck),
-		text("queue", c.Queue().Options().Name), wire.Field{Name: "prefetch_count", Value: int64(o.Prefetch)}, arguments(o.Arguments),
+		text("queue", c.Queue().Options().Name), wire.Field{Name: "prefetch_count", Value: int64(o.Prefetch)}, argumentTerms(o.Arguments),
 		text("vhost", s.vhost.name), text("user_who_performed_action", s.opt.User.Name()))
 }
 

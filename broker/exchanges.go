@@ -14,10 +14,13 @@ import (
 // gone; routes is replaced as a whole under Broker.mu.
 type exchangeRef struct {
 	def       *meta.Exchange
+	vhost     *vhost
+	applied   *applied // nil: no policy
 	alternate string
 	routes    atomic.Pointer[routes]
 	gone      atomic.Bool
 	special   *special
+	inert     bool // of a type that an import has kept and nobody here knows
 }
 
 // routes is one version of an exchange's bindings.
@@ -30,38 +33,52 @@ var predeclared = [...]meta.Exchange{
 }
 
 // addVHost makes a virtual host with its exchanges; mu is held.
-func (b *Broker) addVHost(name string) []meta.Change {
-	b.vhosts[name] = newVHost(name)
-	cs := b.meta.PutVHost(&meta.VHost{Name: name})
+func (b *Broker) addVHost(def *meta.VHost) []meta.Change {
+	b.vhosts[def.Name] = newVHost(def.Name)
+	cs := b.changeVHost(def)
 	for _, d := range predeclared {
 		id, more := b.meta.NextID()
-		d.ID, d.VHost, d.Durable = id, name, true
+		d.ID, d.VHost, d.Durable = id, def.Name, true
 		cs = append(append(cs, more...), b.meta.PutExchange(&d)...)
-		if _, err := b.raiseExchange(&d); err != nil {
-			panic(err) // the kinds above exist
-		}
+		b.raiseExchange(&d)
 	}
 	return cs
 }
 
-func (b *Broker) raiseExchange(def *meta.Exchange) (*exchangeRef, error) {
+func (b *Broker) raiseExchange(def *meta.Exchange) {
 	r, err := exchange.New(def.Kind, exchange.Options{Arguments: def.Arguments, Rand: b.random.next})
 	if err != nil {
-		return nil, err
+		r = nowhere{}
 	}
-	x := &exchangeRef{def: def}
-	if a, ok := def.Arguments.Get("alternate-exchange"); ok {
-		x.alternate, _ = a.(string)
-	}
+	x := &exchangeRef{def: def, vhost: b.vhosts[def.VHost], inert: err != nil}
+	x.govern()
 	if x.special, err = b.newSpecial(def); err != nil {
-		return nil, err
+		b.opt.Logger.Error("exchange keeps nothing", "vhost", def.VHost, "exchange", def.Name, "err", err)
+		x.special = nil
 	}
 	x.routes.Store(&routes{r})
-	b.vhosts[def.VHost].exchanges[def.Name] = x
+	x.vhost.exchanges[def.Name] = x
 	b.exByID[def.ID] = x
 	b.exchangeEvent("exchange.created", def)
-	return x, nil
 }
+
+// nowhere is the router of an exchange of an unknown type.
+type nowhere struct{}
+
+// Bind changes nothing.
+func (n nowhere) Bind(exchange.Binding) exchange.Router { return n }
+
+// Unbind changes nothing.
+func (n nowhere) Unbind(exchange.Binding) exchange.Router { return n }
+
+// Route finds nothing.
+func (nowhere) Route(_ exchange.Message, out []exchange.Dest) []exchange.Dest { return out }
+
+// KeyOnly is true of what never differs.
+func (nowhere) KeyOnly() bool { return true }
+
+// PerKey makes no difference.
+func (nowhere) PerKey() bool { return false }
 
 func (v *vhost) exchange(name string) (*exchangeRef, error) {
 	if x := v.exchanges[name]; x != nil {
@@ -81,9 +98,13 @@ func notDefault(name string) error {
 // replies when that is durable.
 func (s *Session) change(reply func(error), f func() ([]meta.Change, error)) {
 	s.b.mu.Lock()
-	s.b.actor = s.opt.User.Name()
-	cs, err := f()
-	s.b.actor = ""
+	var cs []meta.Change
+	err := s.vhost.open()
+	if err == nil {
+		s.b.events.actor = s.opt.User.Name()
+		cs, err = f()
+		s.b.events.actor = ""
+	}
 	s.b.mu.Unlock()
 	if err != nil {
 		reply(err)
@@ -122,12 +143,13 @@ func (s *Session) declareExchange(m *wire.ExchangeDeclare) ([]meta.Change, error
 	if err := exchange.CheckDeclare(m.Type, m.Arguments); err != nil {
 		return nil, err
 	}
+	if err := s.overExchanges(m.Exchange); err != nil {
+		return nil, err
+	}
 	id, cs := s.b.meta.NextID()
 	def := &meta.Exchange{ID: id, VHost: s.vhost.name, Name: m.Exchange, Kind: m.Type, Durable: m.Durable,
 		AutoDelete: m.AutoDelete, Internal: m.Internal, Arguments: m.Arguments}
-	if _, err := s.b.raiseExchange(def); err != nil {
-		return nil, err
-	}
+	s.b.raiseExchange(def)
 	return append(cs, s.b.meta.PutExchange(def)...), nil
 }
 
@@ -220,7 +242,7 @@ func (x *exchangeRef) name() meta.Name { return meta.Name{VHost: x.def.VHost, Na
 // their last binding by it; mu is held.
 func (b *Broker) dropExchange(x *exchangeRef) []meta.Change {
 	x.gone.Store(true)
-	delete(b.vhosts[x.def.VHost].exchanges, x.def.Name)
+	delete(x.vhost.exchanges, x.def.Name)
 	delete(b.exByID, x.def.ID)
 	if x.special != nil {
 		b.dropShelf(x)

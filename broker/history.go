@@ -43,15 +43,13 @@ func newHistory(args wire.Table) *history {
 
 // keep keeps a copy of a message, unless its publisher asks not to.
 func (h *history) keep(m routed, whole *queue.Message) {
-	if refused(m.Headers) {
+	if noStore(m.Headers) {
 		return
 	}
 	k := kept{*whole, m.more}
 	octets := slices.Concat(whole.Route, whole.Props)
 	k.Route, k.Props = octets[:len(whole.Route)], octets[len(whole.Route):]
-	if !whole.Own {
-		k.Body, k.Own = bytes.Clone(whole.Body), true
-	}
+	k.Body, k.Shared = bytes.Clone(whole.Body), nil
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if int64(len(h.last)) < h.most {
@@ -62,9 +60,9 @@ func (h *history) keep(m routed, whole *queue.Message) {
 	h.next = (h.next + 1) % len(h.last)
 }
 
-// refused says whether the header is there and true; other types do not count
+// noStore says whether the header is there and true; other types do not count
 // (RabbitMQ).
-func refused(headers []byte) (found bool) {
+func noStore(headers []byte) (found bool) {
 	// The headers before an octet that does not decode count.
 	_ = wire.ScanTable(headers, func(name []byte, typ byte, value []byte) bool {
 		if string(name) != historyNoStore {

@@ -33,8 +33,8 @@ func NewLogExchange(next slog.Handler) *LogExchange {
 }
 
 // PublishLog makes the log exchange in a virtual host, when it is not there, and
-// has lines published to it from now on. The error is a *wire.Error 404 when
-// there is no such host.
+// has lines published to it from now on. The error is an *Error, NotFound when there
+// is no such host.
 func (b *Broker) PublishLog(l *LogExchange, vhost string) error {
 	if err := b.ensureTopic(vhost, logExchange); err != nil {
 		return err
@@ -74,7 +74,7 @@ func (l *LogExchange) publish(ctx context.Context, to *logTarget, r slog.Record)
 	if err := l.with(text).Handle(ctx, r); err != nil {
 		return // a buffer does not fail
 	}
-	to.b.notices.post(notice{vhost: to.vhost, exchange: logExchange, key: levelName(r.Level), body: line.Bytes(), props: wire.Properties{
+	to.b.events.post(notice{vhost: to.vhost, exchange: logExchange, key: levelName(r.Level), body: line.Bytes(), props: wire.Properties{
 		Flags:       wire.FlagContentType | wire.FlagTimestamp | wire.FlagHeaders,
 		ContentType: "text/plain", Timestamp: wire.Timestamp(r.Time.Unix()), Headers: wire.Table{{Name: "node", Value: to.b.opt.NodeName}},
 	}})

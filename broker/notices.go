@@ -100,7 +100,7 @@ func (n *notices) take() (work []notice, dropped int) {
 
 func (n *notices) publish(f *finder, batch *queue.Batch, m *notice) {
 	c := queue.Content{Route: wire.AppendRoute(nil, m.exchange, m.key), Props: m.props.Append(nil), Body: m.body}
-	out := queue.Message{Content: c, Persistent: m.props.DeliveryMode == 2, Own: true, TTL: -1}
+	out := queue.Message{Content: c, Persistent: m.props.DeliveryMode == 2, TTL: -1}
 	n.b.mu.RLock()
 	defer n.b.mu.RUnlock()
 	v := n.b.vhosts[m.vhost]

@@ -23,12 +23,15 @@ type Publisher struct {
 	returner Returner
 	batch    *queue.Batch
 	x        *exchangeRef // of the last Check
+	rights   *rights      // of the last Check
 	cache    map[string]*cached
 	found    finder
 	confirms *Confirms
 	tx       *transaction
 	replyTo  string
+	due      bool   // what the last Flush returned is not told yet
 	unsent   uint64 // publishes since the last Flush, for their confirms
+	closed   bool
 }
 
 // cached is the outcome of routing one route through one exchange. It holds
@@ -45,6 +48,7 @@ const cacheMax = 512
 
 // NewPublisher makes the publisher of one channel.
 func (s *Session) NewPublisher(channel uint16, r Returner) *Publisher {
+	s.countChannel(1)
 	p := &Publisher{s: s, channel: channel, returner: r, batch: queue.NewBatch(), cache: map[string]*cached{}}
 	p.channelEvent("channel.created")
 	return p
@@ -53,10 +57,11 @@ func (s *Session) NewPublisher(channel uint16, r Returner) *Publisher {
 // Check is what basic.publish answers before its content comes: the exchange
 // exists, is not internal, and may be written to.
 func (p *Publisher) Check(name []byte) error {
-	if p.x != nil && !p.x.gone.Load() && p.x.def.Name == string(name) {
+	s := p.s
+	rights := s.access.Load()
+	if p.x != nil && !p.x.gone.Load() && p.x.def.Name == string(name) && p.rights == rights {
 		return nil
 	}
-	s := p.s
 	s.b.mu.RLock()
 	x, err := s.vhost.exchange(string(name))
 	s.b.mu.RUnlock()
@@ -69,15 +74,24 @@ func (p *Publisher) Check(name []byte) error {
 	if x.def.Internal {
 		return wire.Errorf(wire.AccessRefused, "cannot publish to internal exchange '%s' in vhost '%s'", x.def.Name, s.vhost.name)
 	}
-	p.x = x
+	if x.inert {
+		return wire.Errorf(wire.PreconditionFailed, "exchange '%s' in vhost '%s' is of type '%s', which is not supported", x.def.Name, s.vhost.name, x.def.Kind)
+	}
+	p.x, p.rights = x, rights
 	return nil
 }
 
 // Publish adds a message that Check has passed. Views stay valid until Flush;
-// in a transaction it copies them. own says that nobody else writes body.
-func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView, body []byte, own bool) error {
+// in a transaction it copies them. shared, if not nil, is what body is a view
+// of; its reference goes over to the publisher.
+func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView, body []byte, shared *wire.Body) error {
 	if err := p.Check(pub.Exchange); err != nil {
 		return err
+	}
+	if p.rights != nil && p.rights.topics != nil {
+		if err := p.s.mayTopic(Write, p.x.def, string(pub.RoutingKey)); err != nil {
+			return err
+		}
 	}
 	ttl, err := p.s.checkProperties(&v)
 	if err != nil {
@@ -93,16 +107,17 @@ func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView,
 	if err := p.x.checkDelay(v.Headers); err != nil {
 		return err
 	}
-	m := queue.Message{Content: queue.Content{Route: pub.Route, Props: cc.strip(props), Body: body},
-		Persistent: v.DeliveryMode == 2, Priority: v.Priority, Own: own, TTL: ttl}
+	m := queue.Message{Content: queue.Content{Route: pub.Route, Props: cc.strip(props), Body: body, Shared: shared},
+		Persistent: v.DeliveryMode == 2, Priority: v.Priority, TTL: ttl}
 	if p.tx != nil {
 		p.tx.add(m, pub, v.Headers, cc.keys)
 		return nil
 	}
 	p.unsent++
+	m.Tag = uint32(p.unsent)
 	p.place(m, pub, v.Headers, cc.keys)
 	if p.found.marked() {
-		p.Flush() // others may wait for this commit
+		p.due = p.Flush() // others may wait for this commit
 	}
 	return nil
 }
@@ -117,9 +132,13 @@ func (p *Publisher) place(m queue.Message, pub wire.Publish, headers []byte, cc 
 	if p.s.vhost.tracing.Load() {
 		p.published(m.Content, pub.RoutingKey, cc, targets)
 	}
-	if !p.found.send(p.batch, m, targets) && pub.Mandatory {
+	if p.found.send(p.batch, m, targets) {
+		return
+	}
+	if pub.Mandatory {
 		p.returner.Return(wire.NoRoute, "NO_ROUTE", m.Content)
 	}
+	m.Shared.Release()
 }
 
 // routed is a message as exchanges see it: with the further keys of its CC and
@@ -214,13 +233,13 @@ func (f *finder) step(x *exchangeRef, m routed, whole *queue.Message) {
 		}
 	}
 	if len(f.dests) == 0 && x.alternate != "" {
-		f.visit(f.b.vhosts[x.def.VHost].exchanges[x.alternate])
+		f.visit(x.vhost.exchanges[x.alternate])
 	}
 }
 
 // named is the default exchange: keys are names of queues.
 func (f *finder) named(x *exchangeRef, m routed) {
-	queues := f.b.vhosts[x.def.VHost].queues
+	queues := x.vhost.queues
 	if q := queues[string(m.Key)]; q != nil {
 		f.add(q.Queue)
 	}
@@ -261,16 +280,27 @@ func (f *finder) add(q *queue.Queue) {
 	}
 }
 
-// Flush commits what was gathered. Afterwards no view is used any more.
-func (p *Publisher) Flush() {
+// Flush commits what was gathered. Afterwards no view is used any more. It
+// returns true when Confirms().Take has something now; ready is not called then.
+func (p *Publisher) Flush() (confirmable bool) {
+	confirmable, p.due = p.due, false
 	if p.unsent == 0 && p.batch.Empty() {
-		return
+		return confirmable
 	}
 	pos := p.commit()
-	if p.confirms != nil {
-		p.confirms.add(p.unsent, pos)
+	if p.confirms != nil && p.confirms.add(p.unsent, pos, p.batch.Refused()) {
+		confirmable = true
 	}
 	p.unsent = 0
+	return confirmable
+}
+
+// AwaitRoom waits a little when what the last Flush published is more than the
+// consumers' sockets take.
+func (p *Publisher) AwaitRoom() {
+	if q := p.batch.Crowded(); q != nil {
+		q.AwaitRoom()
+	}
 }
 
 func (p *Publisher) commit() (pos uint64) {
@@ -290,7 +320,11 @@ func (s *Session) log() queue.Log {
 
 // Close ends the publisher: nothing calls the channel any more.
 func (p *Publisher) Close() {
-	p.channelEvent("channel.closed")
+	if !p.closed {
+		p.closed = true
+		p.s.countChannel(-1)
+		p.channelEvent("channel.closed")
+	}
 	if p.confirms != nil {
 		p.confirms.close()
 	}

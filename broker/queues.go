@@ -3,6 +3,7 @@ package broker
 import (
 	"encoding/base64"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/leveretmq/leveret/amqp/wire"
@@ -32,8 +33,9 @@ func (b *Broker) raiseQueue(def *meta.Queue, owner *Session) (*queueRef, error) 
 	if b.opt.Log != nil {
 		o.Log = b.opt.Log
 	}
-	q := &queueRef{Queue: queue.New(o), def: def, owner: owner}
-	b.vhosts[def.VHost].queues[def.Name] = q
+	q := &queueRef{Queue: queue.New(o), vhost: b.vhosts[def.VHost], def: def, owner: owner}
+	q.govern()
+	q.vhost.queues[def.Name] = q
 	b.byID[def.ID] = q.Queue
 	b.queueCreated(q)
 	return q, nil
@@ -94,16 +96,39 @@ func (s *Session) declareQueue(m *wire.QueueDeclare) (*queueRef, []meta.Change, 
 	if err := s.may(Configure, "queue", name); err != nil {
 		return nil, nil, err
 	}
+	m = s.typed(name, m)
 	if q := s.vhost.queues[name]; q != nil {
 		return q, nil, s.redeclare(q, m)
 	}
 	if strings.HasPrefix(m.Queue, "amq.") {
 		return nil, nil, wire.Errorf(wire.AccessRefused, "queue name '%s' contains reserved prefix 'amq.*'", name)
 	}
+	if err := s.overQueues(name); err != nil {
+		return nil, nil, err
+	}
 	if err := s.mayDeadLetter(name, m.Arguments); err != nil {
 		return nil, nil, err
 	}
 	return s.newQueue(name, m)
+}
+
+// typed gives a declare without x-queue-type the virtual host's default type.
+// RabbitMQ: one that cannot be of that type stays classic; ours: a queue that
+// exists keeps its type whatever the default has become.
+func (s *Session) typed(name string, m *wire.QueueDeclare) *wire.QueueDeclare {
+	kind := s.b.meta.VHosts[s.vhost.name].DefaultQueueType
+	_, given := m.Arguments.Get("x-queue-type")
+	if given || kind == "" || kind == "undefined" {
+		return m
+	}
+	if q := s.vhost.queues[name]; q != nil {
+		kind = q.Options().Arguments.Type
+	} else if kind != "classic" && (!m.Durable || m.Exclusive || m.AutoDelete) {
+		return m
+	}
+	with := *m
+	with.Arguments = append(slices.Clone(m.Arguments), wire.Field{Name: "x-queue-type", Value: kind})
+	return &with
 }
 
 func (s *Session) newQueue(name string, m *wire.QueueDeclare) (*queueRef, []meta.Change, error) {
@@ -223,7 +248,7 @@ func (b *Broker) deleteQueue(q *queueRef, ifUnused, ifEmpty bool) (n int, pos ui
 	if err != nil {
 		return 0, 0, nil, err
 	}
-	v := b.vhosts[q.def.VHost]
+	v := q.vhost
 	if v.queues[q.def.Name] != q {
 		return n, pos, nil, nil
 	}

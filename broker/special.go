@@ -120,7 +120,8 @@ func (s *side) begin() {
 }
 
 // send adds m to the batch for its queues, and what came of special exchanges
-// with it. false is that nobody wants it.
+// with it. false is that nobody wants it; a reference to its body is then still
+// the caller's.
 func (f *finder) send(batch *queue.Batch, m queue.Message, targets []*queue.Queue) bool {
 	batch.Publish(m, targets)
 	s := f.side
@@ -128,6 +129,9 @@ func (f *finder) send(batch *queue.Batch, m queue.Message, targets []*queue.Queu
 		return len(targets) > 0
 	}
 	wanted := len(targets) > 0 || s.taken
+	if s.taken && len(targets) == 0 {
+		m.Shared.Release()
+	}
 	if !wanted {
 		forget(s.marks[s.from:])
 		s.marks = s.marks[:s.from]

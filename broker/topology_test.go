@@ -47,7 +47,7 @@ func publish(t *testing.T, p *Publisher, m queue.Message) {
 	}
 	exchange, key := wire.SplitRoute(m.Route)
 	pub := wire.Publish{Exchange: exchange, RoutingKey: key, Route: m.Route}
-	if err := p.Publish(pub, m.Props, view, m.Body, m.Own); err != nil {
+	if err := p.Publish(pub, m.Props, view, m.Body, m.Shared); err != nil {
 		t.Fatal(err)
 	}
 }

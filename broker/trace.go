@@ -2,9 +2,11 @@ package broker
 
 import (
 	"bytes"
+	"context"
 	"math"
 
 	"github.com/leveretmq/leveret/amqp/wire"
+	"github.com/leveretmq/leveret/broker/meta"
 	"github.com/leveretmq/leveret/queue"
 )
 
@@ -14,16 +16,23 @@ import (
 const traceExchange = "amq.rabbitmq.trace"
 
 // SetTracing turns the tracing of a virtual host on or off; it is off after a
-// start. The error is a *wire.Error 404 when there is no such host.
+// start (RabbitMQ). The error is an *Error, NotFound when there is no such host.
 func (b *Broker) SetTracing(vhost string, on bool) error {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	v := b.vhosts[vhost]
-	if v == nil {
-		return wire.Errorf(wire.NotFound, "no vhost '%s'", vhost)
-	}
-	v.tracing.Store(on)
-	return nil
+	return b.administer(context.Background(), func() ([]meta.Change, error) {
+		old := b.meta.VHosts[vhost]
+		if old == nil {
+			return nil, missingVHost(vhost)
+		}
+		def := *old
+		def.Tracing = on
+		return b.changeVHost(&def), nil
+	})
+}
+
+// changeVHost puts another definition in place of a virtual host's; mu is held.
+func (b *Broker) changeVHost(def *meta.VHost) []meta.Change {
+	b.vhosts[def.Name].tracing.Store(def.Tracing)
+	return b.meta.PutVHost(def)
 }
 
 // Tracing says whether the session's virtual host is traced: whether Delivered
@@ -74,7 +83,7 @@ func (s *Session) trace(channel uint16, key string, c queue.Content, keys []stri
 	headers := wire.Table{{Name: "exchange_name", Value: string(from)}, {Name: "routing_keys", Value: routing}, {Name: "properties", Value: shown(c.Props)},
 		{Name: "node", Value: s.b.opt.NodeName}, {Name: "vhost", Value: s.vhost.name}, {Name: "connection", Value: s.opt.Name},
 		{Name: "channel", Value: int32(channel)}, {Name: "user", Value: s.opt.User.Name()}, more}
-	s.b.notices.post(notice{vhost: s.vhost.name, exchange: traceExchange, key: key,
+	s.b.events.post(notice{vhost: s.vhost.name, exchange: traceExchange, key: key,
 		props: wire.Properties{Flags: wire.FlagHeaders, Headers: headers}, body: bytes.Clone(c.Body)})
 }
 

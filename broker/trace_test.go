@@ -262,7 +262,7 @@ func TestLogExchange(t *testing.T) {
 // Whoever posts never waits: what is too much is dropped, and said.
 func TestNoticesAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, s *Session) {
-		n := &s.b.notices
+		n := &s.b.events.notices
 		n.mu.Lock()
 		n.bytes = noticesBytes // as if the publishing was that far behind
 		n.waiting = []notice{{vhost: "/", exchange: "amq.fanout"}}

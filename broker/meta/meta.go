@@ -1,5 +1,6 @@
 // Package meta holds a node's metadata: virtual hosts, users, permissions,
-// exchanges, queues and bindings, with the octets they are kept as.
+// policies, parameters, exchanges, queues and bindings, with the octets they
+// are kept as.
 //
 // State is owned by its caller, who guards it by one lock; definitions are
 // never changed once they are in it, a change puts a new one in their place.
@@ -9,23 +10,6 @@ import "github.com/leveretmq/leveret/amqp/wire"
 
 // Change is one key-value of the metadata store; a nil value deletes the key.
 type Change struct{ Key, Value []byte }
-
-// VHost is a virtual host.
-type VHost struct{ Name string }
-
-// User is an internal user. PasswordHash is base64(salt || hash(salt || password)).
-type User struct {
-	Name         string
-	PasswordHash string
-	Algorithm    string
-	Tags         []string
-}
-
-// Permission holds the three regular expressions of a user in a virtual host.
-type Permission struct {
-	User, VHost            string
-	Configure, Write, Read string
-}
 
 // Exchange is an exchange's definition; ID is its creation index.
 type Exchange struct {
@@ -62,20 +46,26 @@ type bindings map[string]*Binding // by encoded key
 
 // State is the metadata of a node.
 type State struct {
-	VHosts      map[string]*VHost
-	Users       map[string]*User
-	Permissions map[[2]string]*Permission // by user, virtual host
-	Exchanges   map[Name]*Exchange
-	Queues      map[Name]*Queue
-	from        map[node]bindings
-	to          map[node]bindings
-	next, limit uint64 // ids: the next one, and the first not yet reserved
+	VHosts           map[string]*VHost
+	Users            map[string]*User
+	Permissions      map[[2]string]*Permission      // by user, virtual host
+	TopicPermissions map[[3]string]*TopicPermission // by user, virtual host, exchange
+	Policies         map[PolicyName]*Policy
+	Parameters       map[ParameterName]*Parameter
+	GlobalParameters map[string]*GlobalParameter
+	Exchanges        map[Name]*Exchange
+	Queues           map[Name]*Queue
+	from             map[node]bindings
+	to               map[node]bindings
+	next, limit      uint64 // ids: the next one, and the first not yet reserved
 }
 
 // New makes an empty State.
 func New() *State {
 	return &State{
 		VHosts: map[string]*VHost{}, Users: map[string]*User{}, Permissions: map[[2]string]*Permission{},
+		TopicPermissions: map[[3]string]*TopicPermission{}, Policies: map[PolicyName]*Policy{},
+		Parameters: map[ParameterName]*Parameter{}, GlobalParameters: map[string]*GlobalParameter{},
 		Exchanges: map[Name]*Exchange{}, Queues: map[Name]*Queue{},
 		from: map[node]bindings{}, to: map[node]bindings{}, next: 1, limit: 1,
 	}
@@ -96,24 +86,6 @@ func (s *State) NextID() (uint64, []Change) {
 	}
 	s.next++
 	return s.next - 1, cs
-}
-
-// PutVHost adds or replaces v.
-func (s *State) PutVHost(v *VHost) []Change {
-	s.VHosts[v.Name] = v
-	return put(v)
-}
-
-// PutUser adds or replaces u.
-func (s *State) PutUser(u *User) []Change {
-	s.Users[u.Name] = u
-	return put(u)
-}
-
-// PutPermission adds or replaces p.
-func (s *State) PutPermission(p *Permission) []Change {
-	s.Permissions[[2]string{p.User, p.VHost}] = p
-	return put(p)
 }
 
 // PutExchange adds e; only a durable one changes the store.
