@@ -200,6 +200,7 @@ func (q *Queue) enqueue(w *work, n uint64) uint64 {
 	}
 	seq := q.state.index.tail
 	q.counters.Published++
+	q.live.add(1, c.Size, c.Marks)
 	q.apply(w, &c)
 	return seq
 }
@@ -213,6 +214,9 @@ func (q *Queue) settle(w *work, kind Kind, c *Consumer, from, to uint64) {
 		return
 	}
 	h := q.state.holders[c.slot]
+	if last := min(to, h.sent); kind == Settle && from <= last {
+		q.counters.Acknowledged += last - from + 1 // a client's acks name only what it holds
+	}
 	for from = h.first(from, to); from != 0; from = h.first(from, to) {
 		end := to
 		if kind != Requeue && to-from >= settleStep {

@@ -19,6 +19,7 @@ func (q *Queue) Restore(pos uint64, size uint32, flags uint8, index uint64, attr
 		q.state.timed++
 	}
 	q.state.restore(index, e, deadline)
+	q.live.add(1, size, e.meta)
 }
 
 // restore puts a message at its number.
@@ -49,6 +50,7 @@ func (q *Queue) RestoreSettled(from, to uint64) {
 		}
 		s.ready--
 		s.bytes -= int64(e.size)
+		q.live.add(-1, e.size, e.meta)
 		s.index.free(seq)
 	}
 }
