@@ -27,6 +27,8 @@ type Options struct {
 	DataDir string
 	// AMQP is the address to listen on, 127.0.0.1:0 by default.
 	AMQP string
+	// HTTP is the address of the management API; empty is none.
+	HTTP string
 	// Compatibility is the RabbitMQ version whose answers are given: 3.10, 3.13
 	// or 4.3; empty is 3.13.
 	Compatibility string
@@ -67,6 +69,7 @@ type Server struct {
 	failed   chan error // the first error that ended the node
 	stop     sync.Once
 	stopErr  error
+	web      web
 }
 
 // Start starts a node; when it returns, AMQP is accepted. ctx bounds the start
@@ -76,6 +79,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	err := s.open()
 	if err == nil {
 		err = s.listen(ctx)
+	}
+	if err == nil {
+		err = s.listenHTTP(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.release(ctx))
@@ -171,7 +177,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // release ends whatever of the node was started, last first.
 func (s *Server) release(ctx context.Context) error {
-	var errs []error
+	errs := []error{s.web.close(ctx)}
 	if s.amqp != nil {
 		errs = append(errs, s.amqp.Shutdown(ctx)) // bounds its own wait for clients
 	}

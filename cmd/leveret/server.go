@@ -35,7 +35,7 @@ func serverCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&f.dataDir, "data-dir", "data", "directory that holds everything durable")
 	c.Flags().StringVar(&f.amqp, "amqp", ":5672", "HOST:PORT to accept AMQP 0-9-1 on")
-	c.Flags().StringVar(&f.http, "http", ":15672", "HOST:PORT of the management API (accepted, not served yet)")
+	c.Flags().StringVar(&f.http, "http", ":15672", "HOST:PORT of the management API")
 	c.Flags().StringVar(&f.config, "config", "", "configuration file (it has to exist; no key has a meaning yet)")
 	c.Flags().StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	c.Flags().StringVar(&f.compatibility, "compatibility", "", "RabbitMQ version whose answers are given: 3.10, 3.13 or 4.3")
@@ -71,7 +71,7 @@ func runServer(ctx context.Context, f serverFlags, out, errOut io.Writer) error 
 	}
 	ctx, cancel := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
-	s, err := server.Start(ctx, server.Options{DataDir: f.dataDir, AMQP: f.amqp, Compatibility: f.compatibility,
+	s, err := server.Start(ctx, server.Options{DataDir: f.dataDir, AMQP: f.amqp, HTTP: f.http, Compatibility: f.compatibility,
 		Logger: slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))})
 	if err != nil {
 		return err
