@@ -17,7 +17,7 @@ func (ch *channel) holdPublish() bool {
 	ch.park.held = true
 	c := ch.conn
 	if !c.told && c.peer.can.blocked {
-		c.out.method(0, &wire.ConnectionBlocked{Reason: *alarm})
+		c.out.reply(0, &wire.ConnectionBlocked{Reason: *alarm})
 	}
 	c.told = true
 	return true
@@ -30,6 +30,6 @@ func (c *conn) unblock() {
 	}
 	c.told = false
 	if c.peer.can.blocked {
-		c.out.method(0, &wire.ConnectionUnblocked{})
+		c.out.reply(0, &wire.ConnectionUnblocked{})
 	}
 }

@@ -97,13 +97,17 @@ func (c *conn) open(h wire.Head, payload []byte) error {
 		c.fail(nil, class, method, wire.Errorf(wire.ChannelError, "expected 'channel.open'"))
 		return nil
 	}
+	if err := c.session.MayOpenChannel(); err != nil {
+		c.fail(nil, 0, 0, err)
+		return nil
+	}
 	ch := &channel{conn: c, id: h.Channel, consumers: make(map[string]*consumer)}
 	ch.publisher = c.session.NewPublisher(ch)
 	if c.channels.open == nil {
 		c.channels.open = make(map[uint16]*channel)
 	}
 	c.channels.open[ch.id] = ch
-	c.out.method(ch.id, &wire.ChannelOpenOk{})
+	c.out.reply(ch.id, &wire.ChannelOpenOk{})
 	return nil
 }
 
@@ -132,7 +136,7 @@ func (ch *channel) frameAtEnd(kind uint8, payload []byte) error {
 	case class == 20 && method == 41: // channel.close-ok
 		ch.conn.channels.remove(ch)
 	case class == 20 && method == 40: // both closed at once
-		ch.conn.out.method(ch.id, &wire.ChannelCloseOk{})
+		ch.conn.out.reply(ch.id, &wire.ChannelCloseOk{})
 	}
 	return nil
 }
@@ -199,14 +203,14 @@ func (ch *channel) flush() {
 	if !ch.touched {
 		return
 	}
-	ch.publisher.Flush()
+	ch.commitPublishes()
 	ch.gatherSettles()
 	ch.conn.commitSettles()
 	ch.feedStarved()
 }
 
-// send sends a method of the channel.
-func (ch *channel) send(m wire.Method) { ch.conn.out.method(ch.id, m) }
+// send sends a method of the channel; the reader calls it.
+func (ch *channel) send(m wire.Method) { ch.conn.out.reply(ch.id, m) }
 
 // close sends channel.close. What was published before stands; what was not
 // acknowledged goes back.

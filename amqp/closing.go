@@ -86,7 +86,7 @@ func replyText(e *wire.Error) string {
 // close sends connection.close and waits for close-ok, dropping all else.
 func (c *conn) close(class, method uint16, e *wire.Error) {
 	c.releaseChannels()
-	c.out.method(0, &wire.ConnectionClose{
+	c.out.reply(0, &wire.ConnectionClose{
 		ReplyCode: uint16(e.Code), ReplyText: replyText(e), ClassID: class, MethodID: method,
 	})
 	c.state = closing
@@ -99,7 +99,7 @@ func (c *conn) leave() {
 	c.releaseChannels()
 	c.session.Close()
 	c.session = nil
-	c.out.method(0, &wire.ConnectionCloseOk{})
+	c.out.reply(0, &wire.ConnectionCloseOk{})
 	c.state = leaving
 	c.patience(c.srv.opt.CloseTimeout)
 }
@@ -120,7 +120,7 @@ func (c *conn) frameAtEnd(h wire.Head, payload []byte) error {
 	case c.state == closing && class == 10 && method == 51: // connection.close-ok
 		return errEnded
 	case c.state == closing && class == 10 && method == 50: // both closed at once
-		c.out.method(0, &wire.ConnectionCloseOk{})
+		c.out.reply(0, &wire.ConnectionCloseOk{})
 	}
 	return nil
 }

@@ -53,6 +53,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{srv: s, nc: nc, in: newSocket(nc)}
 	c.out = newOutbound(nc, &s.segments)
 	c.in.attend = c.attend
+	c.in.flush = func() { c.out.flush(c.in.try) }
 	c.r = wire.NewReader(c.in)
 	c.peer = newPeer(nc)
 	c.log = s.opt.Logger.With("conn", c.peer.name)

@@ -75,6 +75,9 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 	if ch.uses(m.ConsumerTag) {
 		return wire.Errorf(wire.NotAllowed, "attempt to reuse consumer tag '%s'", m.ConsumerTag)
 	}
+	if err := ch.conn.session.MayConsume(ch.consuming()); err != nil {
+		return err
+	}
 	if m.Queue == replyQueue {
 		return ch.consumeReplies(m)
 	}
@@ -97,6 +100,13 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 	ch.announce(k, m.NoWait)
 	k.qc.Start()
 	return nil
+}
+
+// consuming is the number of the channel's consumers.
+func (ch *channel) consuming() int {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return len(ch.consumers)
 }
 
 // uses says whether a consumer of the channel has the tag.
@@ -189,7 +199,7 @@ func (k *consumer) Cancelled() {
 func (k *consumer) sayCancelled() {
 	k.end()
 	if k.ch.conn.peer.can.cancelNotify {
-		k.ch.send(&wire.BasicCancel{ConsumerTag: k.tag, NoWait: true})
+		k.ch.conn.out.method(k.ch.id, &wire.BasicCancel{ConsumerTag: k.tag, NoWait: true})
 	}
 }
 

@@ -44,7 +44,7 @@ func (k *consumer) deliver(s *segment, ds []queue.Delivery) int {
 			k.held++
 		}
 		s.grown(wire.AppendDeliver(s.b, ch.id, k.tag, tag, d.Redelivered, d.Route))
-		s.content(ch.id, d.Props, d.Body, d.Own, frameMax)
+		s.content(ch.id, &d.Content, frameMax)
 	}
 	return len(ds)
 }

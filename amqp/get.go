@@ -92,5 +92,5 @@ func (g *consumer) got(noAck bool, d *queue.Delivery, remaining int) {
 		DeliveryTag: tag, Redelivered: d.Redelivered,
 		Exchange: string(exchange), RoutingKey: string(key), MessageCount: uint32(remaining),
 	})
-	s.content(ch.id, d.Props, d.Body, d.Own, o.frameMax)
+	s.content(ch.id, &d.Content, o.frameMax)
 }

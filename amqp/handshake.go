@@ -166,7 +166,7 @@ func (c *conn) handshakeFrame() ([]byte, error) {
 // start sends connection.start and logs the user in.
 func (c *conn) start() (*broker.User, error) {
 	props := append(wire.Table{{Name: "capabilities", Value: serverCapabilities()}}, c.srv.opt.Broker.ServerProperties()...)
-	c.out.method(0, &wire.ConnectionStart{
+	c.out.reply(0, &wire.ConnectionStart{
 		VersionMajor: 0, VersionMinor: 9, ServerProperties: props, Mechanisms: mechanisms, Locales: "en_US",
 	})
 	ok, err := expect[*wire.ConnectionStartOk](c)
@@ -193,7 +193,7 @@ func (c *conn) start() (*broker.User, error) {
 // refuse tells a client with the capability that the login failed.
 func (c *conn) refuse(reply *wire.Error) error {
 	c.log.Error("AMQP login refused", "err", reply.Cause)
-	c.out.method(0, &wire.ConnectionClose{ReplyCode: uint16(reply.Code), ReplyText: replyText(reply)})
+	c.out.reply(0, &wire.ConnectionClose{ReplyCode: uint16(reply.Code), ReplyText: replyText(reply)})
 	return c.hangUp(c.srv.opt.SilentClose)
 }
 
@@ -201,7 +201,7 @@ func (c *conn) refuse(reply *wire.Error) error {
 // nor ask for none), except for the heartbeat, which is the client's choice.
 func (c *conn) tune() error {
 	opt := &c.srv.opt
-	c.out.method(0, &wire.ConnectionTune{
+	c.out.reply(0, &wire.ConnectionTune{
 		ChannelMax: opt.ChannelMax, FrameMax: opt.FrameMax, Heartbeat: uint16(opt.Heartbeat / time.Second),
 	})
 	ok, err := expect[*wire.ConnectionTuneOk](c)
@@ -240,7 +240,7 @@ func (c *conn) enter(user *broker.User, m *wire.ConnectionOpen) error {
 	}
 	c.session, c.peer.vhost = session, m.VirtualHost
 	c.state, c.deadline = running, time.Time{}
-	c.out.method(0, &wire.ConnectionOpenOk{})
+	c.out.reply(0, &wire.ConnectionOpenOk{})
 	c.in.wake() // for the read deadline
 	c.log.Info("AMQP connection open", "user", c.peer.user, "vhost", c.peer.vhost)
 	return nil
@@ -253,6 +253,6 @@ func (c *conn) updateSecret(m *wire.ConnectionUpdateSecret) error {
 		refused.Cause = err
 		return refused
 	}
-	c.out.method(0, &wire.ConnectionUpdateSecretOk{})
+	c.out.reply(0, &wire.ConnectionUpdateSecretOk{})
 	return nil
 }

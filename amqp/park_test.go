@@ -38,6 +38,7 @@ func (c *conn) woken() bool {
 	if was {
 		c.revisit()
 	}
+	c.in.flush()
 	return was
 }
 

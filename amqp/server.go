@@ -64,6 +64,7 @@ func or[T comparable](v *T, otherwise T) {
 type Server struct {
 	opt      Options
 	segments sync.Pool              // of *segment
+	bodies   wire.Bodies            // of publishes under way
 	alarm    atomic.Pointer[string] // why publishing is held; nil: it is not
 	group    sync.WaitGroup         // connections
 
@@ -79,12 +80,14 @@ var ErrServerClosed = fmt.Errorf("amqp: server closed: %w", net.ErrClosed)
 // New returns a Server over opt.Broker.
 func New(opt Options) *Server {
 	opt.defaults()
-	return &Server{
+	s := &Server{
 		opt:       opt,
 		segments:  sync.Pool{New: func() any { return new(segment) }},
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*conn]struct{}),
 	}
+	opt.Broker.OnAlarm(s.hold)
+	return s
 }
 
 // Serve accepts connections until l fails or the server shuts down. It closes l.
@@ -204,14 +207,14 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Block holds publishing: a connection that publishes is told so by
-// connection.blocked with this reason, and what it publishes waits. Everything
+// hold holds publishing while reason is not empty: a connection that publishes
+// is told so by connection.blocked, and what it publishes waits. Everything
 // else goes on, so that consumers can drain what caused the alarm.
-func (s *Server) Block(reason string) { s.alarm.Store(&reason) }
-
-// Unblock ends Block.
-func (s *Server) Unblock() {
-	if s.alarm.Swap(nil) != nil {
-		s.each(func(c *conn) { c.in.wake() })
+func (s *Server) hold(reason string) {
+	if reason == "" {
+		s.alarm.Store(nil)
+	} else {
+		s.alarm.Store(&reason)
 	}
+	s.each(func(c *conn) { c.in.wake() }) // some wait for this, some for the disk
 }

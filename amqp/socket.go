@@ -28,6 +28,10 @@ type socket struct {
 	attend func() (next time.Time, err error)
 	peeked bool // what peek saw
 	peek   func(fd uintptr) bool
+	// flush runs before the reader waits.
+	flush func()
+	sent  []byte // what try sends, then what is left of it
+	send  func(fd uintptr) bool
 
 	// Owned by the reader.
 	heard    bool // octets came since the heartbeat last looked
@@ -45,10 +49,10 @@ type socket struct {
 }
 
 func newSocket(nc net.Conn) *socket {
-	s := &socket{nc: nc, woken: make(chan struct{}, 1)}
+	s := &socket{nc: nc, woken: make(chan struct{}, 1), flush: func() {}}
 	if sc, ok := nc.(syscall.Conn); ok && canPeek {
 		if raw, err := sc.SyscallConn(); err == nil {
-			s.raw, s.peek, s.cold = raw, s.peekFD, true
+			s.raw, s.peek, s.send, s.cold = raw, s.peekFD, s.sendFD, true
 		}
 	}
 	return s
@@ -57,6 +61,24 @@ func newSocket(nc net.Conn) *socket {
 func (s *socket) peekFD(fd uintptr) bool {
 	s.peeked = readable(fd)
 	return s.peeked
+}
+
+func (s *socket) sendFD(fd uintptr) bool {
+	s.sent = s.sent[sendSome(fd, s.sent):]
+	return true
+}
+
+// try writes as much of b as goes out without waiting, and returns how much. An
+// error is left to be met again.
+func (s *socket) try(b []byte) int {
+	if s.raw == nil {
+		return 0
+	}
+	s.sent = b
+	_ = s.raw.Write(s.send)
+	left := len(s.sent)
+	s.sent = nil
+	return len(b) - left
 }
 
 // A connection is cold, and waits without a buffer at the price of two more
@@ -89,6 +111,7 @@ func (s *socket) wakeLocked() {
 // Read reads what there is, attending to interruptions meanwhile.
 func (s *socket) Read(b []byte) (int, error) {
 	for {
+		s.flush()
 		n, err := s.nc.Read(b)
 		if n > 0 {
 			s.heard, s.active = true, true
@@ -107,6 +130,7 @@ func (s *socket) Read(b []byte) (int, error) {
 // here but in Read, with its buffer.
 func (s *socket) Wait() error {
 	for s.cold {
+		s.flush()
 		err := s.raw.Read(s.peek)
 		if err == nil {
 			s.warm()

@@ -57,12 +57,11 @@ func (b *Broker) enter(v *vhost, user string) (*access, bool) {
 	return a, true
 }
 
-// leave forgets what no session uses; mu is held.
-func (v *vhost) leave(user string) {
-	if a := v.access[user]; a != nil {
-		if a.sessions--; a.sessions == 0 {
-			delete(v.access, user)
-		}
+// exit forgets what no session uses; mu is held.
+func (v *vhost) exit(user string) {
+	a := v.access[user]
+	if a.sessions--; a.sessions == 0 {
+		delete(v.access, user)
 	}
 }
 

@@ -35,8 +35,30 @@ func (b *Broker) stored(ctx context.Context, pos uint64, cs []meta.Change) error
 	}
 }
 
-// list copies what definitions m holds, sorted by cmp.
-func list[K comparable, V any](b *Broker, m map[K]*V, cmp func(x, y V) int) []V {
+// nameMost is how long a name may be, in octets: what AMQP's short strings hold.
+const nameMost = 255
+
+// checkNames refuses names that are too long to be kept, or empty.
+func checkNames(names ...string) error {
+	for _, name := range names {
+		if name == "" {
+			return invalid("a name must not be empty")
+		}
+	}
+	return checkLengths(names...)
+}
+
+func checkLengths(names ...string) error {
+	for _, name := range names {
+		if len(name) > nameMost {
+			return invalid("name '%.20s...' has %d octets, at most %d are allowed", name, len(name), nameMost)
+		}
+	}
+	return nil
+}
+
+// listOf copies what definitions m holds, sorted by cmp.
+func listOf[K comparable, V any](b *Broker, m map[K]*V, cmp func(x, y V) int) []V {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	out := make([]V, 0, len(m))

@@ -26,6 +26,13 @@ type Log interface {
 	Notify(pos uint64, w interface{ Durable(pos uint64) }) bool
 	// Durable is the first position that is not durable.
 	Durable() uint64
+	// Hasten makes pos durable at once if that can be done well; true: it is.
+	Hasten(pos uint64) bool
+	// Behind says that too much waits to be written, or the disk is full.
+	Behind() bool
+	// Wait returns when n octets may be appended and the log is not behind. An
+	// error says that stop had a value, or the log ended.
+	Wait(n int, stop <-chan struct{}) error
 }
 
 // Meta is the metadata store.
@@ -48,6 +55,8 @@ type Options struct {
 	Compatibility string
 	// NodeName is shown to clients as the cluster's name.
 	NodeName string
+	// Limits bounds what the whole node has.
+	Limits NodeLimits
 	// OnError is called once when metadata cannot be stored any more.
 	OnError func(error)
 }
@@ -60,14 +69,20 @@ type Broker struct {
 	commits *committer
 	host    *host
 
-	mu     sync.RWMutex // guards what follows; before every queue's mutex
-	meta   *meta.State
-	vhosts map[string]*vhost
-	byID   map[uint64]*queue.Queue
-	exByID map[uint64]*exchangeRef
+	mu       sync.RWMutex // guards what follows; before every queue's mutex
+	meta     *meta.State
+	vhosts   map[string]*vhost
+	byID     map[uint64]*queue.Queue
+	exByID   map[uint64]*exchangeRef
+	users    map[string]*presence // by name: those with sessions
+	opened   int                  // sessions
+	imported ImportReport         // the last
 
-	replies replies
-	drops   atomic.Uint64 // dead letters that found no queue
+	channels atomic.Int64
+	replies  replies
+	alarms   alarms
+	random   random
+	drops    atomic.Uint64 // dead letters that found no queue
 }
 
 // vhost is a virtual host's living half; guarded by Broker.mu but for gone.
@@ -77,7 +92,8 @@ type vhost struct {
 	queues    map[string]*queueRef
 	sessions  map[*Session]bool
 	access    map[string]*access // by user
-	deleted   bool               // nothing new may come
+	policies  policies
+	deleted   bool // nothing new may come
 	// gone counts deleted queues: a cached route of the default exchange holds
 	// while it stands.
 	gone atomic.Uint64
@@ -85,17 +101,22 @@ type vhost struct {
 
 type queueRef struct {
 	*queue.Queue
-	vhost *vhost
-	def   *meta.Queue
-	owner *Session // exclusive queues only
+	vhost   *vhost
+	applied *applied // nil: no policy
+	def     *meta.Queue
+	owner   *Session // exclusive queues only
 }
 
 // Open loads the metadata. A broker with a log then gets its records as
 // persistence's Owner, and Restored.
 func Open(o Options) (*Broker, error) {
-	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{}}
+	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{},
+		users: map[string]*presence{}, alarms: alarms{raised: map[Alarm]bool{}}}
 	var err error
 	if b.level, err = levelOf(o.Compatibility); err != nil {
+		return nil, err
+	}
+	if err := b.random.seed(o.Rand); err != nil {
 		return nil, err
 	}
 	if err := o.Meta.Load(b.meta.Load); err != nil {
@@ -106,15 +127,20 @@ func Open(o Options) (*Broker, error) {
 	if err := b.raise(); err != nil {
 		return nil, err
 	}
-	if len(b.vhosts) == 0 {
+	if len(b.meta.VHosts)+len(b.meta.Users)+len(b.meta.Permissions) == 0 {
 		return b, b.firstBoot()
 	}
 	return b, nil
 }
 
-// firstBoot makes what RabbitMQ makes: the virtual host / and guest/guest.
+// firstBoot makes what RabbitMQ makes: the virtual host /, guest/guest, and a
+// name that is the cluster's for ever.
 func (b *Broker) firstBoot() error {
 	hash, err := b.hash("guest")
+	if err != nil {
+		return err
+	}
+	id, err := b.generated("rabbitmq-cluster-id-")
 	if err != nil {
 		return err
 	}
@@ -122,6 +148,7 @@ func (b *Broker) firstBoot() error {
 	return b.administer(context.Background(), func() ([]meta.Change, error) {
 		cs := b.addVHost(&meta.VHost{Name: "/", Description: "Default virtual host"})
 		cs = append(cs, b.meta.PutUser(guest)...)
+		cs = append(cs, b.meta.PutGlobalParameter(&meta.GlobalParameter{Name: "internal_cluster_id", Value: mustJSON(id)})...)
 		return append(cs, b.meta.PutPermission(&meta.Permission{User: "guest", VHost: "/", Configure: ".*", Write: ".*", Read: ".*"})...), nil
 	})
 }
@@ -131,13 +158,14 @@ func (b *Broker) raise() error {
 	for name := range b.meta.VHosts {
 		b.vhosts[name] = newVHost(name)
 	}
+	for n, def := range b.meta.Policies {
+		b.vhosts[n.VHost].policies.set(n, b.compilePolicy(def))
+	}
 	for _, def := range b.meta.Exchanges {
 		if b.vhosts[def.VHost] == nil {
 			return fmt.Errorf("metadata: exchange %q is in virtual host %q, which does not exist", def.Name, def.VHost)
 		}
-		if _, err := b.raiseExchange(def); err != nil {
-			return fmt.Errorf("metadata: exchange %q: %w", def.Name, err)
-		}
+		b.raiseExchange(def)
 	}
 	for _, def := range b.meta.Queues {
 		if b.vhosts[def.VHost] == nil {
@@ -166,7 +194,7 @@ func (b *Broker) Level() string { return b.level.name }
 // ServerProperties are connection.start's, without the capabilities.
 func (b *Broker) ServerProperties() wire.Table {
 	t := wire.Table{
-		{Name: "cluster_name", Value: b.opt.NodeName},
+		{Name: "cluster_name", Value: b.ClusterName()},
 		{Name: "copyright", Value: "Copyright (c) the Leveret authors."},
 		{Name: "information", Value: "Licensed under the Apache License 2.0."},
 		{Name: "platform", Value: "Leveret " + Version},
@@ -179,6 +207,18 @@ func (b *Broker) ServerProperties() wire.Table {
 	return t
 }
 
+// ClusterName is the global parameter cluster_name, else the node's name.
+func (b *Broker) ClusterName() string {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if p := b.meta.GlobalParameters["cluster_name"]; p != nil {
+		if name, ok := decodeJSON(p.Value); ok && isText(name) {
+			return name.(string)
+		}
+	}
+	return b.opt.NodeName
+}
+
 // Version is Leveret's own.
 const Version = "0.1.0"
 
@@ -187,8 +227,15 @@ const Version = "0.1.0"
 func (b *Broker) Close(context.Context) error {
 	b.host.close()
 	b.mu.RLock()
-	for _, q := range b.byID {
-		q.Close()
+	for id, q := range b.byID {
+		if b.exByID[id] == nil { // nobody cares how often a shelf has delivered
+			q.Close()
+		}
+	}
+	for _, x := range b.exByID {
+		if x.special != nil {
+			x.special.close()
+		}
 	}
 	b.mu.RUnlock()
 	return b.commits.close()

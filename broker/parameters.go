@@ -30,7 +30,7 @@ func knownComponent(component string) bool {
 // with limits of virtual hosts and operator policies, which RabbitMQ keeps
 // there, without the other policies.
 func (b *Broker) Parameters() []meta.Parameter {
-	all := list(b, b.meta.Parameters, compareParameters)
+	all := listOf(b, b.meta.Parameters, compareParameters)
 	for _, v := range b.VHosts() {
 		if len(v.Limits) > 0 {
 			all = append(all, limitsParameter(v))
@@ -103,7 +103,7 @@ func (b *Broker) checkParameter(n meta.ParameterName) error {
 	case !knownComponent(n.Component):
 		return invalid("Validation failed\n\ncomponent %s not found\n", n.Component)
 	}
-	return nil
+	return checkNames(n.Name)
 }
 
 func (b *Broker) putParameter(p meta.Parameter) (cs []meta.Change, created bool, err error) {
@@ -135,7 +135,7 @@ func (b *Broker) DeleteParameter(ctx context.Context, n meta.ParameterName) erro
 
 // GlobalParameters lists the global parameters.
 func (b *Broker) GlobalParameters() []meta.GlobalParameter {
-	return list(b, b.meta.GlobalParameters, func(x, y meta.GlobalParameter) int { return strings.Compare(x.Name, y.Name) })
+	return listOf(b, b.meta.GlobalParameters, func(x, y meta.GlobalParameter) int { return strings.Compare(x.Name, y.Name) })
 }
 
 // GlobalParameter gives one global parameter; NotFound when there is none.
@@ -151,6 +151,9 @@ func (b *Broker) GlobalParameter(name string) (meta.GlobalParameter, error) {
 // PutGlobalParameter makes or changes a global parameter.
 func (b *Broker) PutGlobalParameter(ctx context.Context, p meta.GlobalParameter) (created bool, err error) {
 	err = b.administer(ctx, func() ([]meta.Change, error) {
+		if err := checkNames(p.Name); err != nil {
+			return nil, err
+		}
 		value, ok := canonicalJSON(p.Value)
 		if !ok {
 			return nil, invalid("value is not valid JSON")

@@ -11,7 +11,7 @@ import (
 
 // Permissions lists what users may do, by virtual host and user.
 func (b *Broker) Permissions() []meta.Permission {
-	return list(b, b.meta.Permissions, func(x, y meta.Permission) int {
+	return listOf(b, b.meta.Permissions, func(x, y meta.Permission) int {
 		return cmp.Or(strings.Compare(x.VHost, y.VHost), strings.Compare(x.User, y.User))
 	})
 }
@@ -50,6 +50,10 @@ func (b *Broker) checkPermission(vhost, user string, patterns ...string) error {
 	if b.meta.Users[user] == nil {
 		return missingUser(user)
 	}
+	return checkPatterns(patterns)
+}
+
+func checkPatterns(patterns []string) error {
 	for _, p := range patterns {
 		if _, err := compilePattern(p); err != nil {
 			return &Error{Invalid, "invalid_regexp", p, fmt.Sprintf("invalid regular expression '%s': %v", p, err)}
@@ -74,7 +78,7 @@ func (b *Broker) DeletePermission(ctx context.Context, vhost, user string) error
 // TopicPermissions lists the topic permissions, by virtual host, user and
 // exchange.
 func (b *Broker) TopicPermissions() []meta.TopicPermission {
-	return list(b, b.meta.TopicPermissions, func(x, y meta.TopicPermission) int {
+	return listOf(b, b.meta.TopicPermissions, func(x, y meta.TopicPermission) int {
 		return cmp.Or(strings.Compare(x.VHost, y.VHost), strings.Compare(x.User, y.User), strings.Compare(x.Exchange, y.Exchange))
 	})
 }
@@ -83,7 +87,7 @@ func (b *Broker) TopicPermissions() []meta.TopicPermission {
 // exchange need not exist.
 func (b *Broker) PutTopicPermission(ctx context.Context, p meta.TopicPermission) (created bool, err error) {
 	err = b.administer(ctx, func() ([]meta.Change, error) {
-		if err := b.checkPermission(p.VHost, p.User, p.Write, p.Read); err != nil {
+		if err := cmp.Or(checkLengths(p.Exchange), b.checkPermission(p.VHost, p.User, p.Write, p.Read)); err != nil {
 			return nil, err
 		}
 		created = b.meta.TopicPermissions[[3]string{p.User, p.VHost, p.Exchange}] == nil

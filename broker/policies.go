@@ -3,6 +3,7 @@ package broker
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"strings"
 
 	"github.com/leveretmq/leveret/broker/meta"
@@ -11,7 +12,7 @@ import (
 // Policies lists the policies, or the operator policies, by virtual host and
 // name.
 func (b *Broker) Policies(operator bool) []meta.Policy {
-	all := list(b, b.meta.Policies, func(x, y meta.Policy) int {
+	all := listOf(b, b.meta.Policies, func(x, y meta.Policy) int {
 		return cmp.Or(strings.Compare(x.VHost, y.VHost), strings.Compare(x.Name, y.Name))
 	})
 	out := all[:0]
@@ -40,20 +41,33 @@ func missingPolicy(n meta.PolicyName) error {
 // PutPolicy makes or changes a policy. Queues and exchanges that it matches
 // follow before PutPolicy returns. An empty ApplyTo is "all".
 func (b *Broker) PutPolicy(ctx context.Context, p meta.Policy) (created bool, err error) {
+	p.ApplyTo = cmp.Or(p.ApplyTo, "all")
 	err = b.administer(ctx, func() ([]meta.Change, error) {
-		if b.meta.VHosts[p.VHost] == nil {
+		v := b.vhosts[p.VHost]
+		if v == nil {
 			return nil, missingVHost(p.VHost)
 		}
-		p.ApplyTo = cmp.Or(p.ApplyTo, "all")
-		definition, ok := canonicalJSON(p.Definition)
-		if !ok {
-			return nil, invalid("Validation failed\n\ndefinition must be a dictionary\n")
+		if p.Definition != nil && !json.Valid(p.Definition) {
+			return nil, invalid("not_json")
 		}
-		p.Definition = definition
+		body := mustJSON(policyValue{p.Pattern, p.Definition, p.Priority, p.ApplyTo})
+		if _, err := b.ParsePolicy(p.PolicyName, body); err != nil {
+			return nil, err
+		}
 		created = b.meta.Policies[p.PolicyName] == nil
-		return b.meta.PutPolicy(&p), nil
+		cs := b.putPolicy(p)
+		v.govern()
+		return cs, nil
 	})
 	return created, err
+}
+
+// putPolicy keeps a policy that was checked; queues and exchanges do not follow
+// yet. mu is held.
+func (b *Broker) putPolicy(p meta.Policy) []meta.Change {
+	p.Definition, _ = canonicalJSON(p.Definition)
+	b.vhosts[p.VHost].policies.set(p.PolicyName, b.compilePolicy(&p))
+	return b.meta.PutPolicy(&p)
 }
 
 // DeletePolicy removes a policy. Queues and exchanges that it matched follow
@@ -63,6 +77,9 @@ func (b *Broker) DeletePolicy(ctx context.Context, n meta.PolicyName) error {
 		if b.meta.Policies[n] == nil {
 			return nil, missingPolicy(n)
 		}
+		v := b.vhosts[n.VHost]
+		v.policies.set(n, nil)
+		v.govern()
 		return b.meta.DeletePolicy(n), nil
 	})
 }

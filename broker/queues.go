@@ -3,6 +3,7 @@ package broker
 import (
 	"encoding/base64"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/leveretmq/leveret/amqp/wire"
@@ -33,6 +34,7 @@ func (b *Broker) raiseQueue(def *meta.Queue, owner *Session) (*queueRef, error) 
 		o.Log = b.opt.Log
 	}
 	q := &queueRef{Queue: queue.New(o), vhost: b.vhosts[def.VHost], def: def, owner: owner}
+	q.govern()
 	q.vhost.queues[def.Name] = q
 	b.byID[def.ID] = q.Queue
 	return q, nil
@@ -93,16 +95,39 @@ func (s *Session) declareQueue(m *wire.QueueDeclare) (*queueRef, []meta.Change, 
 	if err := s.may(Configure, "queue", name); err != nil {
 		return nil, nil, err
 	}
+	m = s.typed(name, m)
 	if q := s.vhost.queues[name]; q != nil {
 		return q, nil, s.redeclare(q, m)
 	}
 	if strings.HasPrefix(m.Queue, "amq.") {
 		return nil, nil, wire.Errorf(wire.AccessRefused, "queue name '%s' contains reserved prefix 'amq.*'", name)
 	}
+	if err := s.overQueues(name); err != nil {
+		return nil, nil, err
+	}
 	if err := s.mayDeadLetter(name, m.Arguments); err != nil {
 		return nil, nil, err
 	}
 	return s.newQueue(name, m)
+}
+
+// typed gives a declare without x-queue-type the virtual host's default type.
+// RabbitMQ: one that cannot be of that type stays classic; ours: a queue that
+// exists keeps its type whatever the default has become.
+func (s *Session) typed(name string, m *wire.QueueDeclare) *wire.QueueDeclare {
+	kind := s.b.meta.VHosts[s.vhost.name].DefaultQueueType
+	_, given := m.Arguments.Get("x-queue-type")
+	if given || kind == "" || kind == "undefined" {
+		return m
+	}
+	if q := s.vhost.queues[name]; q != nil {
+		kind = q.Options().Arguments.Type
+	} else if kind != "classic" && (!m.Durable || m.Exclusive || m.AutoDelete) {
+		return m
+	}
+	with := *m
+	with.Arguments = append(slices.Clone(m.Arguments), wire.Field{Name: "x-queue-type", Value: kind})
+	return &with
 }
 
 func (s *Session) newQueue(name string, m *wire.QueueDeclare) (*queueRef, []meta.Change, error) {

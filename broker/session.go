@@ -47,7 +47,8 @@ type SessionOptions struct {
 	VHost string
 	// Name is the connection's: "127.0.0.1:1 -> 127.0.0.1:2".
 	Name string
-	// Close ends the connection with an error, from any goroutine.
+	// Close ends the connection with an error, from any goroutine; nil is a session
+	// that nobody waits for.
 	Close func(*wire.Error)
 }
 
@@ -58,6 +59,7 @@ type Session struct {
 	vhost  *vhost
 	opt    SessionOptions
 	access *access
+	user   *presence
 
 	mu    sync.Mutex // guards owned; after Broker.mu
 	owned map[*queueRef]bool
@@ -71,12 +73,16 @@ func (b *Broker) OpenSession(o SessionOptions) (*Session, error) {
 	if v == nil || v.deleted {
 		return nil, wire.Errorf(wire.NotAllowed, "vhost %s not found", o.VHost)
 	}
+	if err := b.overConnections(v, o.User.Name()); err != nil {
+		return nil, err
+	}
 	a, ok := b.enter(v, o.User.Name())
 	if !ok {
 		return nil, wire.Errorf(wire.NotAllowed, "access to vhost '%s' refused for user '%s'", o.VHost, o.User.Name())
 	}
 	s := &Session{b: b, vhost: v, opt: o, access: a, owned: map[*queueRef]bool{}}
 	v.sessions[s] = true
+	s.appear()
 	return s, nil
 }
 
@@ -84,10 +90,7 @@ func (b *Broker) OpenSession(o SessionOptions) (*Session, error) {
 // them any more.
 func (s *Session) Close() {
 	s.b.mu.Lock()
-	if s.vhost.sessions[s] {
-		delete(s.vhost.sessions, s)
-		s.vhost.leave(s.opt.User.Name())
-	}
+	s.disappear()
 	s.b.mu.Unlock()
 	s.mu.Lock()
 	owned := s.owned
@@ -96,6 +99,15 @@ func (s *Session) Close() {
 	for q := range owned {
 		s.b.discard(q, false)
 	}
+}
+
+// Behind says that the disk has not caught up with what was published: whoever
+// goes on then without AwaitDisk lets it pile up in memory.
+func (s *Session) Behind() bool { return s.b.opt.Log != nil && s.b.opt.Log.Behind() }
+
+// AwaitDisk returns when the disk has caught up, or stop has a value.
+func (s *Session) AwaitDisk(stop <-chan struct{}) {
+	_ = s.b.opt.Log.Wait(0, stop) // when the log ended, so does the node
 }
 
 // Log is what acks of this session are committed to.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -30,7 +31,7 @@ type UserOptions struct {
 
 // Users lists the users.
 func (b *Broker) Users() []meta.User {
-	return list(b, b.meta.Users, func(x, y meta.User) int { return strings.Compare(x.Name, y.Name) })
+	return listOf(b, b.meta.Users, func(x, y meta.User) int { return strings.Compare(x.Name, y.Name) })
 }
 
 // User gives one user; NotFound when there is none of that name.
@@ -65,22 +66,32 @@ func (b *Broker) AddUser(ctx context.Context, o UserOptions) error {
 }
 
 func (b *Broker) putUser(o UserOptions) (cs []meta.Change, created bool, err error) {
+	created = b.meta.Users[o.Name] == nil
+	def, err := b.makeUser(o)
+	if err != nil {
+		return nil, false, err
+	}
+	return b.meta.PutUser(&def), created, nil
+}
+
+// makeUser gives the user that the options make of the one there is; mu is
+// held.
+func (b *Broker) makeUser(o UserOptions) (meta.User, error) {
+	if err := checkNames(o.Name); err != nil {
+		return meta.User{}, err
+	}
 	def := meta.User{Name: o.Name, Algorithm: meta.SHA256, Tags: o.Tags}
-	old := b.meta.Users[o.Name]
-	if old != nil {
+	if old := b.meta.Users[o.Name]; old != nil {
 		def.Limits = old.Limits
 	}
 	if o.Limits != nil {
 		set, err := userLimits.parse(o.Limits)
 		if err != nil {
-			return nil, false, err
+			return meta.User{}, err
 		}
 		def.Limits = mergedLimits(def.Limits, set)
 	}
-	if err := b.setPassword(&def, o); err != nil {
-		return nil, false, err
-	}
-	return b.meta.PutUser(&def), old == nil, nil
+	return def, b.setPassword(&def, o)
 }
 
 func (b *Broker) setPassword(def *meta.User, o UserOptions) (err error) {
@@ -186,7 +197,9 @@ func (b *Broker) DeleteUser(ctx context.Context, name string) error {
 		if b.meta.Users[name] == nil {
 			return nil, missingUser(name)
 		}
-		sessions = b.sessionsOf(name)
+		if p := b.users[name]; p != nil {
+			sessions = maps.Clone(p.sessions)
+		}
 		cs := b.meta.DeleteUser(name)
 		for vhost := range b.vhosts {
 			b.reread(vhost, name)
@@ -206,17 +219,4 @@ func (b *Broker) DeleteUsers(ctx context.Context, names []string) error {
 		}
 	}
 	return nil
-}
-
-// sessionsOf gives the sessions of a user; mu is held.
-func (b *Broker) sessionsOf(user string) map[*Session]bool {
-	out := map[*Session]bool{}
-	for _, v := range b.vhosts {
-		for s := range v.sessions {
-			if s.opt.User.Name() == user {
-				out[s] = true
-			}
-		}
-	}
-	return out
 }

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"strings"
 
 	"github.com/leveretmq/leveret/amqp/wire"
@@ -21,7 +22,7 @@ type VHostOptions struct {
 
 // VHosts lists the virtual hosts.
 func (b *Broker) VHosts() []meta.VHost {
-	return list(b, b.meta.VHosts, func(x, y meta.VHost) int { return strings.Compare(x.Name, y.Name) })
+	return listOf(b, b.meta.VHosts, func(x, y meta.VHost) int { return strings.Compare(x.Name, y.Name) })
 }
 
 // VHost gives one virtual host; NotFound when there is none of that name.
@@ -44,6 +45,9 @@ func (b *Broker) PutVHost(ctx context.Context, o VHostOptions) (created bool, er
 }
 
 func (b *Broker) putVHost(o VHostOptions) (cs []meta.Change, created bool, err error) {
+	if err := checkNames(o.Name); err != nil {
+		return nil, false, err
+	}
 	var def meta.VHost
 	old := b.meta.VHosts[o.Name]
 	if old != nil {
@@ -61,6 +65,9 @@ func (b *Broker) putVHost(o VHostOptions) (cs []meta.Change, created bool, err e
 	}
 	if old != nil {
 		return b.meta.PutVHost(&def), false, nil
+	}
+	if err := b.overVHosts(o.Name, 0); err != nil {
+		return nil, false, err
 	}
 	return b.addVHost(&def), true, nil
 }
@@ -84,8 +91,7 @@ func (b *Broker) DeleteVHost(ctx context.Context, name string) error {
 		return missingVHost(name)
 	}
 	v.deleted = true // from here on nothing joins it
-	sessions := v.sessions
-	v.sessions = map[*Session]bool{}
+	sessions := maps.Clone(v.sessions)
 	b.mu.Unlock()
 	closeAll(sessions, wire.Errorf(wire.ConnectionForced, "vhost '%s' is deleted", name))
 	pos, cs := b.dropVHost(v)
@@ -125,7 +131,9 @@ func (b *Broker) dropVHost(v *vhost) (pos uint64, cs []meta.Change) {
 // closeAll ends sessions; their connections do the rest.
 func closeAll(sessions map[*Session]bool, err *wire.Error) {
 	for s := range sessions {
-		s.opt.Close(err)
+		if s.opt.Close != nil {
+			s.opt.Close(err)
+		}
 	}
 }
 

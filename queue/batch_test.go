@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/leveretmq/leveret/amqp/wire"
 )
 
 func TestBatchAppliesInOrder(t *testing.T) {
@@ -61,7 +63,7 @@ func TestDeadLetterIsOneAppend(t *testing.T) {
 	appends := f.log.appends
 	o := f.q.TakeOutside(1)[0]
 	b := NewBatch()
-	b.Publish(Message{Content: o.Content, Persistent: true, TTL: -1, Own: o.Own}, []*Queue{target})
+	b.Publish(Message{Content: o.Content, Persistent: true, TTL: -1}, []*Queue{target})
 	b.Dead(f.q, o.Seq)
 	b.Commit(f.log)
 	equal(t, f.log.appends, appends+1)
@@ -138,7 +140,7 @@ type ownSink struct {
 
 func (s *ownSink) Deliver(ds []Delivery) int {
 	for _, d := range ds {
-		s.own = append(s.own, d.Own)
+		s.own = append(s.own, d.Shared != nil)
 	}
 	return s.testSink.Deliver(ds)
 }
@@ -148,7 +150,8 @@ func TestLargeBodiesAreSharedNotCopied(t *testing.T) {
 	s := &ownSink{testSink: testSink{room: -1}}
 	b := NewBatch()
 	m := message(strings.Repeat("x", adoptMin), false)
-	m.Own = true
+	m.Shared = wire.NewBody(m.Body)
+	m.Shared.Retain() // for the second publish
 	b.Publish(m, []*Queue{f.q, f.queue(2, false, nil)})
 	b.Publish(message("small", false), []*Queue{f.q})
 	b.Commit(nil)

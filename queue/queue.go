@@ -9,13 +9,13 @@ import (
 )
 
 // Message is one message on its way into queues. Its views stay valid until
-// the batch is committed.
+// the batch is committed; one reference to what is Shared goes over to the batch.
 type Message struct {
 	Content
 	Persistent bool
 	Priority   uint8
-	Own        bool  // Body is a buffer of its own that nobody writes: it may be kept
-	TTL        int64 // milliseconds of its expiration property; negative: none
+	Tag        uint32 // the caller's own, see Batch.Refused
+	TTL        int64  // milliseconds of its expiration property; negative: none
 }
 
 // Options says what a queue is.
@@ -53,6 +53,7 @@ type Queue struct {
 	consumers []*Consumer // by holder number; nil: free
 	pages     pages
 	outside   outside
+	room      room
 	run       span  // settled messages whose fact is not yet in the append
 	armed     int64 // when the host was asked to tick, noDeadline when not
 	deleted   bool

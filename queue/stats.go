@@ -10,7 +10,7 @@ type Counters struct {
 	GotNothing   uint64 // gets from the empty queue, in no other count
 	Redelivered  uint64
 	Acknowledged uint64
-	Settled      uint64 // messages that left: acknowledged, discarded, expired, purged
+	Settled      uint64 // messages that left: acknowledged, discarded, dropped, expired, purged
 	DeadLetters  uint64
 	Corrupt      uint64 // stored bodies that could not be read
 }
@@ -30,7 +30,9 @@ func (c *Counters) Add(o *Counters) {
 	c.Corrupt += o.Corrupt
 }
 
-// Stats is a sample of a queue. Octets are of route, properties and body.
+// Stats is a sample of a queue. Octets are of bodies (RabbitMQ); of messages
+// that a restart brought back, whose bodies' sizes are kept for a length limit
+// only, they may be of route and properties too.
 type Stats struct {
 	Counters
 	Ready, Unacked, Leaving, Consumers int
@@ -58,7 +60,7 @@ type live struct {
 
 // add counts a message that came; n is -1 for one that left.
 func (l *live) add(n int, size, marks uint32) {
-	octets := int64(n) * int64(size)
+	octets := int64(n) * bodySize(size, marks)
 	l.bytes += octets
 	if marks&markPersistent != 0 {
 		l.persistent += n

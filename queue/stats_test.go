@@ -39,8 +39,9 @@ func TestStatsOfSizes(t *testing.T) {
 	sizes("[1 0 1 1]")
 	f.publish("3")
 	g.Release()
-	f.again(true)
 	sizes("[2 2 2 2]")
+	f.again(true)
+	equal(t, f.q.Stats().Persistent, 2)
 }
 
 // sums adds up the messages of a queue one by one.

@@ -37,6 +37,8 @@ type Options struct {
 	// Salvage starts on a damaged log, leaving out what cannot be read.
 	Salvage bool
 	Logger  *slog.Logger
+	// fs is the file system of the log, for tests; nil: the machine's.
+	fs persistence.FS
 }
 
 func (o Options) withDefaults() Options {
@@ -52,6 +54,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.fs == nil {
+		o.fs = persistence.OS(o.DataDir)
 	}
 	return o
 }
@@ -105,8 +110,9 @@ func (s *Server) open() error {
 	if s.broker, err = broker.Open(o); err != nil || log == nil {
 		return err
 	}
-	s.log, err = persistence.Open(persistence.Options{FS: persistence.OS(s.opt.DataDir), Owner: s.broker, Locked: true,
-		Incarnation: incarnation, Salvage: s.opt.Salvage, OnError: s.fail, Logger: s.opt.Logger})
+	s.log, err = persistence.Open(persistence.Options{FS: s.opt.fs, Owner: s.broker, Locked: true,
+		Incarnation: incarnation, Salvage: s.opt.Salvage, OnError: s.fail,
+		OnFull: func(full bool) { s.broker.SetAlarm(broker.DiskAlarm, full) }, Logger: s.opt.Logger})
 	if err != nil {
 		return fmt.Errorf("open message store in %s: %w", s.opt.DataDir, err)
 	}
