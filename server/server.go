@@ -35,6 +35,8 @@ type Options struct {
 	// Protocol holds limits and timeouts of AMQP; its Broker and Logger are set
 	// by Start.
 	Protocol amqp.Options
+	// HTTP is the address of the management API; empty is none.
+	HTTP string
 	// Compatibility is the RabbitMQ version whose answers are given: 3.10, 3.13
 	// or 4.3; empty is 3.13.
 	Compatibility string
@@ -91,6 +93,7 @@ type Server struct {
 	amqp      *amqp.Server
 	listeners []net.Listener // as in opt.Listeners
 	identity  identity
+	web       web
 	wg        sync.WaitGroup
 	failed    chan error // the first error that ended the node
 	stopped   chan struct{}
@@ -105,6 +108,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	err := s.open()
 	if err == nil {
 		err = s.listen(ctx)
+	}
+	if err == nil {
+		err = s.listenHTTP(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.release(ctx))
@@ -193,8 +199,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // release ends whatever of the node was started, last first.
 func (s *Server) release(ctx context.Context) error {
-	var errs []error
 	close(s.stopped)
+	errs := []error{s.web.close(ctx)}
 	if s.amqp != nil {
 		errs = append(errs, s.amqp.Shutdown(ctx)) // bounds its own wait for clients
 	}

@@ -30,7 +30,7 @@ the configuration file; "leveret config --help" says more.`,
 	f.String("config", "", "configuration file in the form of rabbitmq.conf")
 	f.String("data-dir", "data", "directory that holds everything durable")
 	f.String("amqp", ":5672", "HOST:PORT to accept AMQP 0-9-1 on, in place of listeners.tcp")
-	f.String("http", ":15672", "HOST:PORT of the management API (accepted, not served yet)")
+	f.String("http", ":15672", "HOST:PORT of the management API")
 	f.String("log-level", "info", "debug, info, warning or error")
 	f.String("compatibility", "", "RabbitMQ version whose answers are given: 3.10, 3.13 or 4.3")
 	return c

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"log/slog"
 	"math"
+	"net"
 	"regexp"
+	"strconv"
 	"time"
 
 	"github.com/leveretmq/leveret/amqp"
@@ -25,6 +27,9 @@ func serverOptions(o config.Options, logger *slog.Logger) server.Options {
 		Watermarks: watermarks(o.Alarms, server.MemoryTotal()), TLS: server.TLS(o.TLS),
 		Sockets: server.Sockets{Delay: !o.Listen.NoDelay, NoKeepAlive: !o.Listen.KeepAlive,
 			SendBuffer: o.Listen.SendBuffer, ReceiveBuffer: o.Listen.ReceiveBuffer, Proxy: o.Listen.ProxyProtocol},
+	}
+	if w := o.Management.Web; w.Port > 0 {
+		so.HTTP = net.JoinHostPort(w.IP, strconv.Itoa(w.Port))
 	}
 	for _, addr := range o.Listen.TCP {
 		so.Listeners = append(so.Listeners, server.Listener{Addr: addr})

@@ -23,8 +23,9 @@ var table = map[string]allowed{ // read-only
 	"broker":      {ours: []string{"amqp/wire", "exchange", "queue", "broker/meta"}, third: []string{"github.com/dlclark/regexp2"}},
 	// layer 3
 	"amqp": {ours: []string{"amqp/wire", "queue", "broker"}, third: []string{"golang.org/x/sys"}},
+	"mgmt": {ours: []string{"amqp/wire", "exchange", "queue", "broker", "broker/meta"}, third: []string{"github.com/gorilla/mux", "github.com/prometheus/client_golang"}},
 	// layer 4
-	"server":            {ours: []string{"amqp", "amqp/wire", "broker", "broker/meta", "exchange", "persistence", "queue"}},
+	"server":            {ours: []string{"amqp", "amqp/wire", "broker", "broker/meta", "exchange", "mgmt", "persistence", "queue"}},
 	"server/servertest": {ours: []string{"server"}},
 	// layer 5
 	"cmd/leveret": {ours: []string{"server", "amqp", "broker", "cmd/leveret/bench", "cmd/leveret/config", "cmd/leveret/logs"},
@@ -40,6 +41,7 @@ var table = map[string]allowed{ // read-only
 	"test/harness":        {},
 	"test/harness/client": {third: []string{"github.com/rabbitmq/amqp091-go"}},
 	"test/lint":           {},
+	"test/management":     {ours: []string{"server", "server/servertest"}},
 }
 
 // inTests is what a package's tests may import beside what the package may: a
