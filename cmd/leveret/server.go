@@ -54,6 +54,9 @@ func configured(flags *pflag.FlagSet, environ []string) (config.Options, error) 
 			errs = append(errs, webFlag(&src, s))
 		case "log-level":
 			s.Key = "log.level"
+			if s.Value == "warn" { // as slog says it
+				s.Value = "warning"
+			}
 		case "compatibility":
 			s.Key = "compatibility"
 		}
