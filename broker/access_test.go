@@ -8,7 +8,7 @@ import (
 )
 
 // publish checks and publishes one message, and gives the error of it.
-func publish(p *Publisher, exchange, key string) error {
+func publishTo(p *Publisher, exchange, key string) error {
 	if err := p.Check([]byte(exchange)); err != nil {
 		return err
 	}
@@ -36,12 +36,12 @@ func TestPermissionsChangeAtOnce(t *testing.T) {
 	n, ctx := newNode(t), t.Context()
 	n.user("u", "/")
 	c := n.client("u", "/")
-	p := c.NewPublisher(nil)
+	p := c.NewPublisher(1, nil)
 	n.must(c.declare(wire.QueueDeclare{Queue: "q"}))
-	n.must(publish(p, "", "q"))
+	n.must(publishTo(p, "", "q"))
 	_, err := n.PutPermission(ctx, meta.Permission{User: "u", VHost: "/", Configure: ".*", Write: "^$", Read: "^(?!q)"})
 	n.must(err)
-	refused(t, publish(p, "", "q"), wire.AccessRefused, "access to exchange 'amq.default' in vhost '/' refused for user 'u'")
+	refused(t, publishTo(p, "", "q"), wire.AccessRefused, "access to exchange 'amq.default' in vhost '/' refused for user 'u'")
 	_, err = c.Queue("q", Read)
 	refused(t, err, wire.AccessRefused, "access to queue 'q' in vhost '/' refused for user 'u'")
 	n.must(c.declare(wire.QueueDeclare{Queue: "r"}))
@@ -53,9 +53,9 @@ func TestPermissionsChangeAtOnce(t *testing.T) {
 	_, err = n.dial("u", "/")
 	refused(t, err, wire.NotAllowed, "access to vhost '/' refused for user 'u'")
 	n.user("u", "/")
-	n.must(publish(p, "", "q"))
+	n.must(publishTo(p, "", "q"))
 	n.must(n.DeleteUser(ctx, "u"))
-	refused(t, publish(p, "", "q"), wire.AccessRefused, "access to exchange 'amq.default' in vhost '/' refused for user 'u'")
+	refused(t, publishTo(p, "", "q"), wire.AccessRefused, "access to exchange 'amq.default' in vhost '/' refused for user 'u'")
 }
 
 // Sessions of one user in one virtual host share what is compiled for them.
@@ -83,7 +83,7 @@ func TestTopicPermissions(t *testing.T) {
 	n.vhost("v")
 	n.user("u.1", "v")
 	c := n.client("u.1", "v")
-	p := c.NewPublisher(nil)
+	p := c.NewPublisher(1, nil)
 	n.must(c.declare(wire.QueueDeclare{Queue: "q"}))
 	for _, x := range []string{"t", "other"} {
 		n.must(c.declareExchange(wire.ExchangeDeclare{Exchange: x, Type: "topic"}))
@@ -96,11 +96,11 @@ func TestTopicPermissions(t *testing.T) {
 	refusal := func(key string) string {
 		return "access to topic '" + key + "' in exchange 't' in vhost 'v' refused for user 'u.1'"
 	}
-	n.must(publish(p, "t", "u.1.a"))
-	n.must(publish(p, "other", "x"))
-	n.must(publish(p, "amq.direct", "x")) // only topic exchanges have such permissions
-	n.must(publish(p, "", "q"))
-	refused(t, publish(p, "t", "ux1.a"), wire.AccessRefused, refusal("ux1.a"))
+	n.must(publishTo(p, "t", "u.1.a"))
+	n.must(publishTo(p, "other", "x"))
+	n.must(publishTo(p, "amq.direct", "x")) // only topic exchanges have such permissions
+	n.must(publishTo(p, "", "q"))
+	refused(t, publishTo(p, "t", "ux1.a"), wire.AccessRefused, refusal("ux1.a"))
 	n.must(c.bind("q", "t", "v"))
 	n.must(c.bind("q", "amq.direct", "x"))
 	n.must(c.bindExchange("t", "amq.direct", "x"))
@@ -110,9 +110,9 @@ func TestTopicPermissions(t *testing.T) {
 	n.must(c.unbind("q", "t", "v"))
 	_, err := n.PutTopicPermission(ctx, meta.TopicPermission{User: "u.1", VHost: "v", Exchange: "t"})
 	n.must(err)
-	n.must(publish(p, "t", "")) // an empty expression is ^$
-	refused(t, publish(p, "t", "u.1.a"), wire.AccessRefused, refusal("u.1.a"))
+	n.must(publishTo(p, "t", "")) // an empty expression is ^$
+	refused(t, publishTo(p, "t", "u.1.a"), wire.AccessRefused, refusal("u.1.a"))
 	n.must(n.DeleteTopicPermissions(ctx, "v", "u.1", nil))
-	n.must(publish(p, "t", "u.1.a"))
+	n.must(publishTo(p, "t", "u.1.a"))
 	n.must(c.unbind("q", "t", "before"))
 }

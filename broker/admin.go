@@ -57,8 +57,8 @@ func checkLengths(names ...string) error {
 	return nil
 }
 
-// list copies what definitions m holds, sorted by cmp.
-func list[K comparable, V any](b *Broker, m map[K]*V, cmp func(x, y V) int) []V {
+// listOf copies what definitions m holds, sorted by cmp.
+func listOf[K comparable, V any](b *Broker, m map[K]*V, cmp func(x, y V) int) []V {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	out := make([]V, 0, len(m))

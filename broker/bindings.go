@@ -15,6 +15,10 @@ func (b *Broker) route(bd *meta.Binding) {
 		return
 	}
 	x.routes.Store(&routes{x.routes.Load().Bind(exchange.Binding{Dest: d, Key: bd.Key, Args: bd.Arguments})})
+	b.bindingEvent("binding.created", bd)
+	if x.special != nil && x.special.history != nil {
+		b.replay(x.special.history, d)
+	}
 }
 
 func (v *vhost) dest(bd *meta.Binding) (exchange.Dest, bool) {
@@ -35,6 +39,7 @@ func (v *vhost) dest(bd *meta.Binding) (exchange.Dest, bool) {
 // lost their last binding go too. mu is held.
 func (b *Broker) unroute(gone []*meta.Binding, d exchange.Dest) (cs []meta.Change) {
 	for _, bd := range gone {
+		b.bindingEvent("binding.deleted", bd)
 		v := b.vhosts[bd.VHost]
 		x := v.exchanges[bd.Source]
 		if x == nil {
@@ -116,7 +121,8 @@ func (s *Session) bind(bd *meta.Binding) ([]meta.Change, error) {
 	if err := s.mayTopic(Read, x.def, bd.Key); err != nil {
 		return nil, err
 	}
-	if err := exchange.CheckArguments(x.def.Kind, bd.Arguments); err != nil {
+	b := exchange.Binding{Dest: exchange.Dest{Exchange: bd.ToExchange}, Key: bd.Key, Args: bd.Arguments}
+	if err := exchange.CheckBinding(x.def.Kind, x.def.Arguments, b); err != nil {
 		return nil, err
 	}
 	cs, added := s.b.meta.PutBinding(bd)

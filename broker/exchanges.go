@@ -19,6 +19,7 @@ type exchangeRef struct {
 	alternate string
 	routes    atomic.Pointer[routes]
 	gone      atomic.Bool
+	special   *special
 	inert     bool // of a type that an import has kept and nobody here knows
 }
 
@@ -34,7 +35,7 @@ var predeclared = [...]meta.Exchange{
 // addVHost makes a virtual host with its exchanges; mu is held.
 func (b *Broker) addVHost(def *meta.VHost) []meta.Change {
 	b.vhosts[def.Name] = newVHost(def.Name)
-	cs := b.meta.PutVHost(def)
+	cs := b.changeVHost(def)
 	for _, d := range predeclared {
 		id, more := b.meta.NextID()
 		d.ID, d.VHost, d.Durable = id, def.Name, true
@@ -45,15 +46,20 @@ func (b *Broker) addVHost(def *meta.VHost) []meta.Change {
 }
 
 func (b *Broker) raiseExchange(def *meta.Exchange) {
-	r, err := exchange.New(def.Kind)
+	r, err := exchange.New(def.Kind, exchange.Options{Arguments: def.Arguments, Rand: b.random.next})
 	if err != nil {
 		r = nowhere{}
 	}
 	x := &exchangeRef{def: def, vhost: b.vhosts[def.VHost], inert: err != nil}
 	x.govern()
+	if x.special, err = b.newSpecial(def); err != nil {
+		b.opt.Logger.Error("exchange keeps nothing", "vhost", def.VHost, "exchange", def.Name, "err", err)
+		x.special = nil
+	}
 	x.routes.Store(&routes{r})
 	x.vhost.exchanges[def.Name] = x
 	b.exByID[def.ID] = x
+	b.exchangeEvent("exchange.created", def)
 }
 
 // nowhere is the router of an exchange of an unknown type.
@@ -70,6 +76,9 @@ func (nowhere) Route(_ exchange.Message, out []exchange.Dest) []exchange.Dest { 
 
 // KeyOnly is true of what never differs.
 func (nowhere) KeyOnly() bool { return true }
+
+// PerKey makes no difference.
+func (nowhere) PerKey() bool { return false }
 
 func (v *vhost) exchange(name string) (*exchangeRef, error) {
 	if x := v.exchanges[name]; x != nil {
@@ -92,7 +101,9 @@ func (s *Session) change(reply func(error), f func() ([]meta.Change, error)) {
 	var cs []meta.Change
 	err := s.vhost.open()
 	if err == nil {
+		s.b.events.actor = s.opt.User.Name()
 		cs, err = f()
+		s.b.events.actor = ""
 	}
 	s.b.mu.Unlock()
 	if err != nil {
@@ -129,6 +140,9 @@ func (s *Session) declareExchange(m *wire.ExchangeDeclare) ([]meta.Change, error
 	if strings.HasPrefix(m.Exchange, "amq.") {
 		return nil, wire.Errorf(wire.AccessRefused, "exchange name '%s' contains reserved prefix 'amq.*'", m.Exchange)
 	}
+	if err := exchange.CheckDeclare(m.Type, m.Arguments); err != nil {
+		return nil, err
+	}
 	if err := s.overExchanges(m.Exchange); err != nil {
 		return nil, err
 	}
@@ -139,7 +153,7 @@ func (s *Session) declareExchange(m *wire.ExchangeDeclare) ([]meta.Change, error
 	return append(cs, s.b.meta.PutExchange(def)...), nil
 }
 
-// checkExchange checks type and arguments of a declare.
+// checkExchange checks what a declare of any exchange, old or new, has to be.
 func (s *Session) checkExchange(m *wire.ExchangeDeclare) error {
 	if !exchange.Known(m.Type) {
 		if s.b.level.unknownTypeHard {
@@ -170,7 +184,7 @@ func (x *exchangeRef) inequivalent(m *wire.ExchangeDeclare) error {
 	quote := func(v any) string { return fmt.Sprintf("'%v'", v) }
 	switch {
 	case m.Type != d.Kind:
-		return differs("type", quote(m.Type), quote(d.Kind))
+		return differs("type", quote(atom(m.Type)), quote(atom(d.Kind)))
 	case m.Durable != d.Durable:
 		return differs("durable", quote(m.Durable), quote(d.Durable))
 	case m.AutoDelete != d.AutoDelete:
@@ -189,6 +203,14 @@ func (x *exchangeRef) inequivalent(m *wire.ExchangeDeclare) error {
 		return differs("alternate-exchange", "none", fmt.Sprintf("the value '%v' of type '%s'", have, wire.TypeName(have)))
 	}
 	return nil
+}
+
+// atom shows an exchange type as RabbitMQ does: those with a dash in quotes.
+func atom(kind string) string {
+	if strings.Contains(kind, "-") {
+		return "'" + kind + "'"
+	}
+	return kind
 }
 
 // DeleteExchange is exchange.delete; one that is missing is deleted already.
@@ -222,6 +244,11 @@ func (b *Broker) dropExchange(x *exchangeRef) []meta.Change {
 	x.gone.Store(true)
 	delete(x.vhost.exchanges, x.def.Name)
 	delete(b.exByID, x.def.ID)
+	if x.special != nil {
+		b.dropShelf(x)
+	}
 	gone, cs := b.meta.DeleteExchange(x.name())
-	return append(cs, b.unroute(gone, exchange.Dest{ID: x.def.ID, Exchange: true})...)
+	cs = append(cs, b.unroute(gone, exchange.Dest{ID: x.def.ID, Exchange: true})...)
+	b.exchangeEvent("exchange.deleted", x.def)
+	return cs
 }

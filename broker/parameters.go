@@ -30,7 +30,7 @@ func knownComponent(component string) bool {
 // with limits of virtual hosts and operator policies, which RabbitMQ keeps
 // there, without the other policies.
 func (b *Broker) Parameters() []meta.Parameter {
-	all := list(b, b.meta.Parameters, compareParameters)
+	all := listOf(b, b.meta.Parameters, compareParameters)
 	for _, v := range b.VHosts() {
 		if len(v.Limits) > 0 {
 			all = append(all, limitsParameter(v))
@@ -135,7 +135,7 @@ func (b *Broker) DeleteParameter(ctx context.Context, n meta.ParameterName) erro
 
 // GlobalParameters lists the global parameters.
 func (b *Broker) GlobalParameters() []meta.GlobalParameter {
-	return list(b, b.meta.GlobalParameters, func(x, y meta.GlobalParameter) int { return strings.Compare(x.Name, y.Name) })
+	return listOf(b, b.meta.GlobalParameters, func(x, y meta.GlobalParameter) int { return strings.Compare(x.Name, y.Name) })
 }
 
 // GlobalParameter gives one global parameter; NotFound when there is none.

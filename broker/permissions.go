@@ -11,7 +11,7 @@ import (
 
 // Permissions lists what users may do, by virtual host and user.
 func (b *Broker) Permissions() []meta.Permission {
-	return list(b, b.meta.Permissions, func(x, y meta.Permission) int {
+	return listOf(b, b.meta.Permissions, func(x, y meta.Permission) int {
 		return cmp.Or(strings.Compare(x.VHost, y.VHost), strings.Compare(x.User, y.User))
 	})
 }
@@ -78,7 +78,7 @@ func (b *Broker) DeletePermission(ctx context.Context, vhost, user string) error
 // TopicPermissions lists the topic permissions, by virtual host, user and
 // exchange.
 func (b *Broker) TopicPermissions() []meta.TopicPermission {
-	return list(b, b.meta.TopicPermissions, func(x, y meta.TopicPermission) int {
+	return listOf(b, b.meta.TopicPermissions, func(x, y meta.TopicPermission) int {
 		return cmp.Or(strings.Compare(x.VHost, y.VHost), strings.Compare(x.User, y.User), strings.Compare(x.Exchange, y.Exchange))
 	})
 }

@@ -12,7 +12,7 @@ import (
 // Policies lists the policies, or the operator policies, by virtual host and
 // name.
 func (b *Broker) Policies(operator bool) []meta.Policy {
-	all := list(b, b.meta.Policies, func(x, y meta.Policy) int {
+	all := listOf(b, b.meta.Policies, func(x, y meta.Policy) int {
 		return cmp.Or(strings.Compare(x.VHost, y.VHost), strings.Compare(x.Name, y.Name))
 	})
 	out := all[:0]

@@ -3,7 +3,6 @@ package broker
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/leveretmq/leveret/queue"
 )
@@ -54,10 +53,10 @@ var policyKeys = []policyKey{
 	{"max-age", onStream, false, isAge, "is not a valid max age", nil},
 	{"max-in-memory-bytes", onClassic | onQuorum, true, isNatural, "is not a valid maximum memory in bytes", nil},
 	{"max-in-memory-length", onClassic | onQuorum, true, isNatural, "is not a valid maximum memory in bytes", nil},
-	{"max-length", onClassic | onQuorum, true, isNatural, "is not a valid maximum length", nil},
-	{"max-length-bytes", onAll, true, isNatural, "is not a valid maximum length in bytes", nil},
+	{"max-length", onClassic | onQuorum, true, isNatural, "is not a valid maximum length", mergeNumber(maxLength)},
+	{"max-length-bytes", onAll, true, isNatural, "is not a valid maximum length in bytes", mergeNumber(maxLengthBytes)},
 	{"message-ttl", onClassic | onQuorum, true, isNatural, "is not a valid message TTL", mergeTTL},
-	{"overflow", onClassic | onQuorum, false, isOneOf("drop-head", "reject-publish", "reject-publish-dlx"), "is not a valid overflow value", nil},
+	{"overflow", onClassic | onQuorum, false, isOneOf("drop-head", "reject-publish", "reject-publish-dlx"), "is not a valid overflow value", mergeOverflow},
 	{"queue-leader-locator", onQuorum | onStream, false, isOneOf("client-local", "random", "least-leaders", "balanced"), "is not a valid queue leader locator value", nil},
 	{"queue-master-locator", onClassic, false, isOneOf("min-masters", "client-local", "random"), "invalid queue-master-locator value", nil},
 	{"queue-mode", onClassic, false, isOneOf("default", "lazy"), "is not a valid queue-mode value", nil},
@@ -104,7 +103,7 @@ func isOneOf(words ...string) func(any) bool {
 // isAge is a number and its unit: years, months, days, hours, minutes, seconds.
 func isAge(v any) bool {
 	s, ok := v.(string)
-	return ok && len(s) > 1 && isNumber(s[:len(s)-1]) && strings.Contains("YMDhms", s[len(s)-1:])
+	return ok && len(s) > 1 && strings.Trim(s[:len(s)-1], "0123456789") == "" && strings.Contains("YMDhms", s[len(s)-1:])
 }
 
 // mergeText sets a text that the arguments do not: the argument counts.
@@ -122,17 +121,32 @@ func deadLetterKey(s *queue.Settings) **string      { return &s.DeadLetterRoutin
 
 // mergeTTL and mergeExpires: of argument and policy the lower counts.
 func mergeTTL(s *queue.Settings, v any) {
-	if d := milliseconds(v); !s.HasTTL || d < s.TTL {
+	if d := milliseconds(v.(int64)); !s.HasTTL || d < s.TTL {
 		s.TTL, s.HasTTL = d, true
 	}
 }
 
 func mergeExpires(s *queue.Settings, v any) {
-	if d := milliseconds(v); s.Expires == 0 || d < s.Expires {
+	if d := milliseconds(v.(int64)); s.Expires == 0 || d < s.Expires {
 		s.Expires = d
 	}
 }
 
-func milliseconds(v any) time.Duration {
-	return time.Duration(min(v.(int64), maxTTL)) * time.Millisecond
+// mergeNumber sets a limit: of argument and policy the lower counts.
+func mergeNumber(field func(*queue.Settings) **int64) func(*queue.Settings, any) {
+	return func(s *queue.Settings, v any) {
+		n := v.(int64)
+		if f := field(s); *f == nil || n < **f {
+			*f = &n
+		}
+	}
+}
+
+func maxLength(s *queue.Settings) **int64      { return &s.MaxLength }
+func maxLengthBytes(s *queue.Settings) **int64 { return &s.MaxLengthBytes }
+
+func mergeOverflow(s *queue.Settings, v any) {
+	if s.Overflow == "" {
+		s.Overflow = v.(string)
+	}
 }

@@ -270,7 +270,7 @@ func TestPolicyAlternateExchange(t *testing.T) {
 	}
 	n.must(c.declareExchange(wire.ExchangeDeclare{Exchange: "x", Type: "direct"}))
 	n.must(c.declareExchange(wire.ExchangeDeclare{Exchange: "x2", Type: "direct", Arguments: wire.Table{{Name: "alternate-exchange", Value: "ae2"}}}))
-	p := c.NewPublisher(nil)
+	p := c.NewPublisher(1, nil)
 	counts := func() [2]int {
 		a, _, _ := n.vhosts["/"].queues["ae"].Counts()
 		b, _, _ := n.vhosts["/"].queues["ae2"].Counts()
@@ -285,8 +285,8 @@ func TestPolicyAlternateExchange(t *testing.T) {
 		{func() { n.must(n.DeletePolicy(t.Context(), meta.PolicyName{VHost: "/", Name: "p"})) }, [2]int{1, 3}},
 	} {
 		step.do()
-		n.must(publish(p, "x", "k"))
-		n.must(publish(p, "x2", "k"))
+		n.must(publishTo(p, "x", "k"))
+		n.must(publishTo(p, "x2", "k"))
 		if got := counts(); got != step.want {
 			t.Fatalf("%v, want %v", got, step.want)
 		}

@@ -19,6 +19,7 @@ type Returner interface {
 // batch until Flush. One goroutine uses it, but for Confirms.
 type Publisher struct {
 	s        *Session
+	channel  uint16
 	returner Returner
 	batch    *queue.Batch
 	x        *exchangeRef // of the last Check
@@ -28,6 +29,7 @@ type Publisher struct {
 	confirms *Confirms
 	tx       *transaction
 	replyTo  string
+	due      bool   // what the last Flush returned is not told yet
 	unsent   uint64 // publishes since the last Flush, for their confirms
 	closed   bool
 }
@@ -45,9 +47,11 @@ type cached struct {
 const cacheMax = 512
 
 // NewPublisher makes the publisher of one channel.
-func (s *Session) NewPublisher(r Returner) *Publisher {
+func (s *Session) NewPublisher(channel uint16, r Returner) *Publisher {
 	s.countChannel(1)
-	return &Publisher{s: s, returner: r, batch: queue.NewBatch(), cache: map[string]*cached{}}
+	p := &Publisher{s: s, channel: channel, returner: r, batch: queue.NewBatch(), cache: map[string]*cached{}}
+	p.channelEvent("channel.created")
+	return p
 }
 
 // Check is what basic.publish answers before its content comes: the exchange
@@ -100,6 +104,9 @@ func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView,
 	if err != nil {
 		return err
 	}
+	if err := p.x.checkDelay(v.Headers); err != nil {
+		return err
+	}
 	m := queue.Message{Content: queue.Content{Route: pub.Route, Props: cc.strip(props), Body: body, Shared: shared},
 		Persistent: v.DeliveryMode == 2, Priority: v.Priority, TTL: ttl}
 	if p.tx != nil {
@@ -107,7 +114,11 @@ func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView,
 		return nil
 	}
 	p.unsent++
+	m.Tag = uint32(p.unsent)
 	p.place(m, pub, v.Headers, cc.keys)
+	if p.found.marked() {
+		p.due = p.Flush() // others may wait for this commit
+	}
 	return nil
 }
 
@@ -117,56 +128,59 @@ func (p *Publisher) place(m queue.Message, pub wire.Publish, headers []byte, cc 
 		// Up to 4.1 RabbitMQ returns a mandatory reply although it has arrived.
 		p.s.b.replies.deliver(pub.RoutingKey, m.Content)
 	}
-	targets := p.targets(pub, headers, cc)
-	if len(targets) == 0 {
-		if pub.Mandatory {
-			p.returner.Return(wire.NoRoute, "NO_ROUTE", m.Content)
-		}
-		m.Shared.Release()
+	targets := p.targets(routed{exchange.Message{Key: pub.RoutingKey, Headers: headers, Props: m.Props}, cc, pub.Mandatory}, &m)
+	if p.s.vhost.tracing.Load() {
+		p.published(m.Content, pub.RoutingKey, cc, targets)
+	}
+	if p.found.send(p.batch, m, targets) {
 		return
 	}
-	p.batch.Publish(m, targets)
+	if pub.Mandatory {
+		p.returner.Return(wire.NoRoute, "NO_ROUTE", m.Content)
+	}
+	m.Shared.Release()
+}
+
+// routed is a message as exchanges see it: with the further keys of its CC and
+// BCC headers.
+type routed struct {
+	exchange.Message
+	more      []string
+	mandatory bool
 }
 
 // targets gives the queues of a publish. The slice is valid until the next
 // call unless it is the cache's.
-func (p *Publisher) targets(pub wire.Publish, headers []byte, cc []string) []*queue.Queue {
-	if len(cc) > 0 {
-		p.found.reset(p.s.b)
-		p.s.b.mu.RLock()
-		defer p.s.b.mu.RUnlock()
-		p.found.route(p.x, pub.RoutingKey, headers)
-		for _, key := range cc {
-			p.found.route(p.x, []byte(key), headers)
-		}
-		return slices.Clone(p.found.queues)
-	}
-	if c := p.cache[string(pub.Route)]; c != nil && p.holds(c) {
+func (p *Publisher) targets(m routed, whole *queue.Message) []*queue.Queue {
+	if c := p.cache[string(whole.Route)]; c != nil && len(m.more) == 0 && p.holds(c) {
 		return c.targets
 	}
-	return p.lookup(pub, headers)
+	return p.lookup(m, whole)
 }
 
 func (p *Publisher) holds(c *cached) bool {
 	return c.x == p.x && c.routes == p.x.routes.Load() && (c.x.def.Name != "" || c.gone == p.s.vhost.gone.Load())
 }
 
-func (p *Publisher) lookup(pub wire.Publish, headers []byte) []*queue.Queue {
+// lookup routes a message, and keeps the outcome for its route when others of
+// the same route have the same.
+func (p *Publisher) lookup(m routed, whole *queue.Message) []*queue.Queue {
 	f := &p.found
 	f.reset(p.s.b)
 	p.s.b.mu.RLock()
-	c := &cached{x: p.x, routes: p.x.routes.Load(), gone: p.s.vhost.gone.Load()}
-	f.route(p.x, pub.RoutingKey, headers)
+	routes, gone := p.x.routes.Load(), p.s.vhost.gone.Load()
+	f.route(p.x, m, whole)
 	p.s.b.mu.RUnlock()
-	c.targets = slices.Clone(f.queues)
 	// A route over several exchanges would have to watch them all; one without
 	// a queue may get one at any declare.
-	if c.routes.KeyOnly() && len(f.seen) == 1 && len(c.targets) > 0 {
-		if len(p.cache) >= cacheMax {
-			clear(p.cache)
-		}
-		p.cache[string(pub.Route)] = c
+	if len(m.more) > 0 || !routes.KeyOnly() || len(f.seen) > 1 || len(f.queues) == 0 {
+		return f.queues
 	}
+	if len(p.cache) >= cacheMax {
+		clear(p.cache)
+	}
+	c := &cached{x: p.x, routes: routes, gone: gone, targets: slices.Clone(f.queues)}
+	p.cache[string(whole.Route)] = c
 	return c.targets
 }
 
@@ -178,45 +192,67 @@ type finder struct {
 	queues []*queue.Queue
 	has    map[*queue.Queue]bool // nil while queues is short
 	dests  []exchange.Dest
+	side   *side // nil until a special exchange is met
+	probe  bool  // special exchanges do not meet the message
 }
 
 func (f *finder) reset(b *Broker) {
 	f.b, f.seen, f.queues, f.has = b, f.seen[:0], f.queues[:0], nil
 }
 
-// route adds the queues that x leads to by key, each once over all calls since
-// reset (RabbitMQ: one copy however many ways lead to a queue).
-func (f *finder) route(x *exchangeRef, key, headers []byte) {
-	from := len(f.seen)
+// route finds the queues that x leads to, each once (RabbitMQ: one copy however
+// many ways and keys lead to a queue).
+func (f *finder) route(x *exchangeRef, m routed, whole *queue.Message) {
 	f.seen = append(f.seen, x)
-	for i := from; i < len(f.seen); i++ {
-		f.step(f.seen[i], key, headers, from)
+	for i := 0; i < len(f.seen); i++ {
+		f.step(f.seen[i], m, whole)
 	}
 }
 
-func (f *finder) step(x *exchangeRef, key, headers []byte, from int) {
-	if x.def.Name == "" {
-		if q := x.vhost.queues[string(key)]; q != nil {
-			f.add(q.Queue)
-		}
+func (f *finder) step(x *exchangeRef, m routed, whole *queue.Message) {
+	if x.special != nil && !f.probe && !f.meet(x, m, whole) {
 		return
 	}
-	f.dests = x.routes.Load().Route(exchange.Message{Key: key, Headers: headers}, f.dests[:0])
+	if x.def.Name == "" {
+		f.named(x, m)
+		return
+	}
+	r := x.routes.Load()
+	f.dests = r.Route(m.Message, f.dests[:0])
+	if len(m.more) > 0 && r.PerKey() {
+		for _, key := range m.more {
+			m.Key = []byte(key)
+			f.dests = r.Route(m.Message, f.dests)
+		}
+	}
 	for _, d := range f.dests {
 		if d.Exchange {
-			f.visit(f.b.exByID[d.ID], from)
+			f.visit(f.b.exByID[d.ID])
 		} else if q := f.b.byID[d.ID]; q != nil {
 			f.add(q)
 		}
 	}
 	if len(f.dests) == 0 && x.alternate != "" {
-		f.visit(x.vhost.exchanges[x.alternate], from)
+		f.visit(x.vhost.exchanges[x.alternate])
+	}
+}
+
+// named is the default exchange: keys are names of queues.
+func (f *finder) named(x *exchangeRef, m routed) {
+	queues := x.vhost.queues
+	if q := queues[string(m.Key)]; q != nil {
+		f.add(q.Queue)
+	}
+	for _, key := range m.more {
+		if q := queues[key]; q != nil {
+			f.add(q.Queue)
+		}
 	}
 }
 
 // visit lists an exchange to be followed, once: cycles end here.
-func (f *finder) visit(x *exchangeRef, from int) {
-	if x != nil && !slices.Contains(f.seen[from:], x) {
+func (f *finder) visit(x *exchangeRef) {
+	if x != nil && !slices.Contains(f.seen, x) {
 		f.seen = append(f.seen, x)
 	}
 }
@@ -247,12 +283,13 @@ func (f *finder) add(q *queue.Queue) {
 // Flush commits what was gathered. Afterwards no view is used any more. It
 // returns true when Confirms().Take has something now; ready is not called then.
 func (p *Publisher) Flush() (confirmable bool) {
+	confirmable, p.due = p.due, false
 	if p.unsent == 0 && p.batch.Empty() {
-		return false
+		return confirmable
 	}
 	pos := p.commit()
-	if p.confirms != nil {
-		confirmable = p.confirms.add(p.unsent, pos)
+	if p.confirms != nil && p.confirms.add(p.unsent, pos, p.batch.Refused()) {
+		confirmable = true
 	}
 	p.unsent = 0
 	return confirmable
@@ -267,10 +304,10 @@ func (p *Publisher) AwaitRoom() {
 }
 
 func (p *Publisher) commit() (pos uint64) {
-	if p.batch.Empty() {
-		return 0
+	if !p.batch.Empty() {
+		pos = p.batch.Commit(p.s.log())
 	}
-	return p.batch.Commit(p.s.log())
+	return p.found.safe(pos)
 }
 
 // log is nil, not a nil Log in an interface, for a broker in memory.
@@ -286,6 +323,7 @@ func (p *Publisher) Close() {
 	if !p.closed {
 		p.closed = true
 		p.s.countChannel(-1)
+		p.channelEvent("channel.closed")
 	}
 	if p.confirms != nil {
 		p.confirms.close()

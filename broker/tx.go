@@ -38,7 +38,9 @@ func (t *transaction) add(m queue.Message, pub wire.Publish, headers []byte, cc 
 }
 
 // Commit is tx.commit: the publishes and what settle adds are one batch, all
-// of it or nothing of it there after a crash. reply comes when it is durable.
+// of it or nothing of it there after a crash. reply comes when it is durable;
+// the error is RabbitMQ's 406 when a full queue refused a message: the rest
+// stands.
 func (p *Publisher) Commit(settle func(*queue.Batch), reply func(error)) {
 	for i := range p.tx.messages {
 		m := &p.tx.messages[i]
@@ -49,8 +51,14 @@ func (p *Publisher) Commit(settle func(*queue.Batch), reply func(error)) {
 	}
 	settle(p.batch)
 	pos := p.commit()
+	partial := len(p.batch.Refused()) > 0
 	p.Rollback()
-	p.s.b.commits.save(pos, nil, reply)
+	p.s.b.commits.save(pos, nil, func(err error) {
+		if err == nil && partial {
+			err = wire.Errorf(wire.PreconditionFailed, "partial tx completion")
+		}
+		reply(err)
+	})
 }
 
 // Rollback is tx.rollback for the publishes.

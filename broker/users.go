@@ -31,7 +31,7 @@ type UserOptions struct {
 
 // Users lists the users.
 func (b *Broker) Users() []meta.User {
-	return list(b, b.meta.Users, func(x, y meta.User) int { return strings.Compare(x.Name, y.Name) })
+	return listOf(b, b.meta.Users, func(x, y meta.User) int { return strings.Compare(x.Name, y.Name) })
 }
 
 // User gives one user; NotFound when there is none of that name.

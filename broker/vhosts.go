@@ -25,7 +25,7 @@ type VHostOptions struct {
 
 // VHosts lists the virtual hosts.
 func (b *Broker) VHosts() []meta.VHost {
-	return list(b, b.meta.VHosts, func(x, y meta.VHost) int { return strings.Compare(x.Name, y.Name) })
+	return listOf(b, b.meta.VHosts, func(x, y meta.VHost) int { return strings.Compare(x.Name, y.Name) })
 }
 
 // VHost gives one virtual host; NotFound when there is none of that name.
@@ -70,7 +70,7 @@ func (b *Broker) putVHost(o VHostOptions) (cs []meta.Change, created bool, err e
 		return nil, false, err
 	}
 	if old != nil {
-		return b.meta.PutVHost(&def), false, nil
+		return b.changeVHost(&def), false, nil
 	}
 	if err := b.overVHosts(o.Name, 0); err != nil {
 		return nil, false, err
@@ -144,6 +144,9 @@ func (b *Broker) dropVHost(v *vhost) (pos uint64, cs []meta.Change) {
 	for _, x := range v.exchanges {
 		x.gone.Store(true)
 		delete(b.exByID, x.def.ID)
+		if x.special != nil {
+			b.dropShelf(x)
+		}
 	}
 	clear(v.queues)
 	clear(v.exchanges)
@@ -196,6 +199,6 @@ func (b *Broker) changeVHost(ctx context.Context, name string, change func(*meta
 		if err := change(&def); err != nil {
 			return nil, err
 		}
-		return b.meta.PutVHost(&def), nil
+		return b.changeVHost(&def), nil
 	})
 }

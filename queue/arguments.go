@@ -107,7 +107,7 @@ func (p place) unsupported(key string, v any) error {
 // laterArguments says whether an argument asks for something of a later version.
 func laterArguments(key string, v any) bool {
 	switch key {
-	case "x-max-length", "x-max-length-bytes", "x-overflow", "x-max-priority",
+	case "x-max-priority",
 		"x-delayed-retry-min", "x-delayed-retry-max", "x-delayed-retry-multiplier", "x-delayed-retry-jitter":
 		return true
 	case "x-delayed-retry-type":

@@ -17,6 +17,7 @@ type Batch struct {
 	stored  []stored // records in the append
 	entries []*entry // of the record being made, with their refs
 	refs    []uint64
+	note    attribute // of that record
 	attr    []byte
 	crowded *Queue // of the last Commit
 	spilled bool   // targets of the message being stored go to the log as volatile
@@ -78,6 +79,11 @@ func (b *Batch) Dead(q *Queue, seq uint64) {
 	b.ops = append(b.ops, op{kind: Leave, q: q, from: seq})
 }
 
+// Refused gives the tags of the messages that a queue over its limit refused in
+// the last Commit, in order, one for each message however many queues did. It
+// is valid until the next Commit.
+func (b *Batch) Refused() []uint32 { return b.refused }
+
 // Empty says that Commit would do nothing.
 func (b *Batch) Empty() bool { return len(b.ops) == 0 }
 
@@ -90,6 +96,7 @@ func (b *Batch) Crowded() *Queue { return b.crowded }
 // settled by its delivery at once, and the storing of bodies still needed. It
 // returns the position to wait for, 0 when nothing was logged.
 func (b *Batch) Commit(log Log) uint64 {
+	b.refused = b.refused[:0]
 	if b.Empty() {
 		return 0
 	}
@@ -193,23 +200,34 @@ func (b *Batch) apply(o *op) {
 }
 
 // enqueue adds the pass's message n and returns its number; 0: the queue is
-// deleted, the message dropped.
+// deleted or refuses, the message dropped.
 func (q *Queue) enqueue(w *work, n uint64) uint64 {
 	if q.deleted {
 		return 0
 	}
 	m := &w.msgs[n]
-	c := Command{Kind: Enqueue, Loc: locPending | n, Size: uint32(m.payloadSize()), TTL: -1}
+	size := m.payloadSize()
+	c := Command{Kind: Enqueue, Loc: locPending | n, Size: uint32(size), TTL: -1, Marks: headMark(size - len(m.Body))}
 	if m.Persistent && q.logged {
-		c.Marks = markPersistent
+		c.Marks |= markPersistent
 	}
 	if m.TTL >= 0 {
 		c.TTL = m.TTL * 1e6
 		c.Now = q.time(w)
 	}
 	seq := q.state.index.tail
-	q.counters.Published++
+	q.live.add(1, c.Size, c.Marks)
 	q.apply(w, &c)
+	if w.fx.Refused {
+		q.live.add(-1, c.Size, c.Marks)
+		w.refuse(m.Tag)
+		if seq == q.state.index.tail { // it does not even leave for the dead-letter exchange
+			return 0
+		}
+		q.live.add(1, c.Size, c.Marks&^markPersistent) // it leaves, and no restart brings it back
+		return seq
+	}
+	q.counters.Published++
 	return seq
 }
 
@@ -222,6 +240,9 @@ func (q *Queue) settle(w *work, kind Kind, c *Consumer, from, to uint64) {
 		return
 	}
 	h := q.state.holders[c.slot]
+	if last := min(to, h.sent); kind == Settle && from <= last {
+		q.counters.Acknowledged += last - from + 1 // a client's acks name only what it holds
+	}
 	for from = h.first(from, to); from != 0; from = h.first(from, to) {
 		end := to
 		if kind != Requeue && to-from >= settleStep {

@@ -6,7 +6,7 @@ type Kind uint8
 // Commands of a State. What each one reads of Command stands behind it; Now is
 // read by all.
 const (
-	Enqueue   Kind = iota + 1 // Loc, Size, Marks, TTL: effect Seq
+	Enqueue   Kind = iota + 1 // Loc, Size, Marks, TTL: effect Seq, or Refused
 	Attach                    // Consumer: effect Holder, or Refused
 	Open                      // Holder: started, or its sink has room again
 	Block                     // Holder: its sink is full
@@ -31,7 +31,7 @@ const (
 type Command struct {
 	Kind   Kind
 	NoAck  bool
-	Marks  uint32 // of the new entry: markPersistent
+	Marks  uint32 // of the new entry: markPersistent, headMark
 	Holder uint32
 	Size   uint32
 	Now    int64 // nanoseconds since the queue's epoch
@@ -68,14 +68,12 @@ type reason uint8
 const (
 	reasonRejected reason = iota + 1
 	reasonExpired
+	reasonMaxLength
 )
 
 // String returns the word used in x-death headers.
 func (r reason) String() string {
-	if r == reasonExpired {
-		return "expired"
-	}
-	return "rejected"
+	return [...]string{reasonRejected: "rejected", reasonExpired: "expired", reasonMaxLength: "maxlen"}[r]
 }
 
 // deadLetter is a message that leaves for the dead-letter exchange.
@@ -91,7 +89,7 @@ type Effects struct {
 	ID      uint64
 	Holder  uint32
 	N       int  // Purge: messages that went
-	Refused bool // Attach: in exclusive use
+	Refused bool // Attach: in exclusive use; Enqueue: over the limit
 	Unused  bool // the last consumer of an auto-delete queue left
 	Lapsed  bool // the lease of an expiring queue ran out
 	More    bool // bounded work is left: apply Tick, or the same command from Seq

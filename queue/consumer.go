@@ -38,7 +38,9 @@ type ConsumerOptions struct {
 	Priority  int32 // an x-priority argument wins
 	Arguments wire.Table
 	Sink      Sink
-	Channel   any // the caller's own, for listings
+	// Channel is the caller's own, for listings. Consumers of a queue with the
+	// same one get their deliveries in the order of the messages.
+	Channel any
 }
 
 // Consumer is a consumer of one queue, or a getter (Queue.Getter). It stays
@@ -50,11 +52,12 @@ type Consumer struct {
 	// Guarded by the queue's mutex.
 	slot    uint32 // its number in the state machine
 	started bool
-	full    bool // the sink took less than offered
-	queued  bool // in the touched list of the pass
-	stalled bool // the next body is being read
-	ended   bool // no more deliveries
-	gone    bool // released: it holds nothing
+	full    bool      // the sink took less than offered
+	queued  bool      // in the touched list of the pass
+	stalled bool      // the next body is being read
+	ended   bool      // no more deliveries
+	gone    bool      // released: it holds nothing
+	kin     *Consumer // the next of those with its channel, in a ring; nil: alone
 }
 
 // Attach adds a consumer. Nothing is delivered before Start. The error is a
@@ -87,6 +90,7 @@ func (q *Queue) attach(w *work, c *Consumer, spec *ConsumerSpec) error {
 		q.consumers = append(q.consumers, c)
 	}
 	q.consumers[c.slot] = c
+	q.join(c)
 	return nil
 }
 
@@ -120,10 +124,21 @@ func (c *Consumer) Resume() {
 		if !c.started || c.ended || c.gone {
 			return
 		}
-		c.full = false
-		w.touch(c)
-		c.q.apply(w, &Command{Kind: Open, Holder: c.slot})
+		c.q.reopen(w, c)
+		for k := c.kin; k != nil && k != c; k = k.kin {
+			c.q.reopen(w, k)
+		}
 	})
+}
+
+// reopen offers c what it was given and more.
+func (q *Queue) reopen(w *work, c *Consumer) {
+	if !c.started {
+		return
+	}
+	c.full = false
+	w.touch(c)
+	q.apply(w, &Command{Kind: Open, Holder: c.slot})
 }
 
 // Cancel ends the deliveries (basic.cancel). What was not yet sent goes back;
@@ -134,6 +149,7 @@ func (c *Consumer) Cancel() {
 			return
 		}
 		c.ended = true
+		c.q.part(w, c)
 		c.q.apply(w, &Command{Kind: Detach, Holder: c.slot})
 		c.q.forgetIdle(w, c)
 	})
@@ -151,6 +167,7 @@ func (c *Consumer) Release() {
 
 func (q *Queue) release(w *work, c *Consumer) {
 	c.ended, c.gone = true, true
+	q.part(w, c)
 	q.pages.dropGets(c)
 	q.consumers[c.slot] = nil
 	q.apply(w, &Command{Kind: Release, Holder: c.slot})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ type player struct {
 	args    wire.Table
 	serial  int
 	history []string
+	channel channelSink // of some of the consumers
 }
 
 func (p *player) note(format string, args ...any) {
@@ -59,6 +61,7 @@ func (p *player) check(want []*naiveMessage) {
 			p.fail("a consumer of prefetch %d holds %d", c.prefetch, len(c.held))
 		}
 	}
+	p.checkChannel(want)
 	if got != len(want) {
 		p.fail("%d deliveries, want %v", got, texts(want))
 	}
@@ -68,6 +71,19 @@ func (p *player) check(want []*naiveMessage) {
 		}
 	}
 	p.checkCounts()
+}
+
+// checkChannel: consumers of one channel get the messages in their order.
+func (p *player) checkChannel(want []*naiveMessage) {
+	last := -1
+	for _, body := range p.channel.got {
+		at := slices.IndexFunc(want, func(m *naiveMessage) bool { return strings.TrimSuffix(body, "*") == m.body })
+		if at < last {
+			p.fail("the channel got %v out of order of %v", p.channel.got, texts(want))
+		}
+		last = at
+	}
+	p.channel.got = nil
 }
 
 func (m *naiveMessage) text() string {
@@ -97,6 +113,9 @@ func (p *player) checkCounts() {
 	ready, unacked := p.n.counts()
 	if r, u, c := p.q.Counts(); r != ready || u != unacked || c != len(p.n.consumers) {
 		p.fail("ready %d unacked %d consumers %d, want %d %d %d", r, u, c, ready, unacked, len(p.n.consumers))
+	}
+	if have, want := p.q.live, p.q.sums(); have != want {
+		p.fail("sums %+v, want %+v", have, want)
 	}
 }
 
@@ -133,6 +152,7 @@ func (p *player) step() {
 func (p *player) publishSome() {
 	b := NewBatch()
 	credit, want := p.n.credit(), []*naiveMessage(nil)
+	var refused []uint32
 	for range 1 + p.r.IntN(5) {
 		p.serial++
 		m := message(fmt.Sprintf("m%d", p.serial), p.r.IntN(3) > 0)
@@ -146,11 +166,17 @@ func (p *player) publishSome() {
 			nm.deadline = p.n.now + ttl
 		}
 		p.note("publish %s persistent=%v ttl=%d", m.Body, m.Persistent, m.TTL)
+		m.Tag = uint32(p.serial)
 		b.Publish(m, []*Queue{p.q})
 		out := p.n.publish(nm, credit-len(want))
-		want = append(want, out...)
+		if want = append(want, out...); nm.refused {
+			refused = append(refused, m.Tag)
+		}
 	}
 	b.Commit(p.log)
+	if !slices.Equal(b.Refused(), refused) {
+		p.fail("refused %v, want %v", b.Refused(), refused)
+	}
 	p.host.pages()
 	p.check(want)
 }
@@ -187,6 +213,7 @@ func (p *player) settleSome() {
 			p.n.bury(m, "rejected")
 		}
 	}
+	p.n.trim()
 	p.check(p.n.dispatch(p.n.credit()))
 }
 
@@ -198,7 +225,11 @@ func (p *player) attach() {
 	p.note("attach prefetch=%d priority=%d noAck=%v", c.prefetch, c.priority, c.noAck)
 	p.n.consumers = append(p.n.consumers, c)
 	c.sink = newSink()
-	c.c, _ = p.q.Attach(ConsumerOptions{Prefetch: uint16(c.prefetch), Priority: c.priority, NoAck: c.noAck, Sink: c.sink})
+	o := ConsumerOptions{Prefetch: uint16(c.prefetch), Priority: c.priority, NoAck: c.noAck, Sink: c.sink}
+	if p.r.IntN(2) == 0 {
+		c.sink.channel, o.Channel = &p.channel, &p.channel
+	}
+	c.c, _ = p.q.Attach(o)
 	c.c.Start()
 	p.host.pages()
 	p.check(p.n.dispatch(p.n.credit()))
@@ -224,6 +255,7 @@ func (p *player) release(c *naiveConsumer) {
 	for _, m := range c.held {
 		m.holder = nil
 	}
+	p.n.trim()
 	p.check(p.n.dispatch(p.n.credit()))
 }
 
@@ -338,6 +370,7 @@ func (p *player) restart(clean bool) {
 		m.holder, m.leaving = nil, false
 		m.delivered = m.delivered || !clean
 	}
+	p.n.trim()
 	p.n.expire()
 	p.getter = &naiveConsumer{c: p.q.Getter(), sink: newSink(), held: map[uint64]*naiveMessage{}}
 	p.check(nil)
@@ -346,6 +379,7 @@ func (p *player) restart(clean bool) {
 func TestAgainstNaiveModel(t *testing.T) {
 	ttl := wire.Field{Name: "x-message-ttl", Value: int32(45)}
 	dlx := wire.Field{Name: "x-dead-letter-exchange", Value: "d"}
+	length := wire.Field{Name: "x-max-length", Value: int32(4)}
 	for _, c := range []struct {
 		name    string
 		durable bool
@@ -356,6 +390,11 @@ func TestAgainstNaiveModel(t *testing.T) {
 		{"transient with ttl and dead letters", false, wire.Table{ttl, dlx}},
 		{"durable with dead letters", true, wire.Table{dlx}},
 		{"durable with ttl and dead letters", true, wire.Table{ttl, dlx}},
+		{"durable with length", true, wire.Table{length, dlx}},
+		{"transient with bytes and ttl", false, append(table("x-max-length-bytes", int32(12)), ttl, dlx)},
+		{"durable with bytes", true, append(table("x-max-length-bytes", int32(12)), dlx)},
+		{"durable rejecting", true, append(table("x-overflow", "reject-publish"), length)},
+		{"durable rejecting to dead letters", true, append(table("x-overflow", "reject-publish-dlx"), length, dlx, ttl)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := range uint64(60) {

@@ -17,18 +17,27 @@ type naive struct {
 	dead      []string
 	deadTo    bool
 	ttl       time.Duration // of the queue
+	maxLength int           // negative: none
+	maxBytes  int
+	overflow  string
 }
 
 const never = time.Hour
 
 func newNaive(args wire.Table) *naive {
-	n := &naive{now: time.Second, ttl: never}
+	n := &naive{now: time.Second, ttl: never, maxLength: -1, maxBytes: -1}
 	for _, f := range args {
 		switch f.Name {
 		case "x-dead-letter-exchange":
 			n.deadTo = true
 		case "x-message-ttl":
 			n.ttl = time.Duration(f.Value.(int32)) * time.Millisecond
+		case "x-max-length":
+			n.maxLength = int(f.Value.(int32))
+		case "x-max-length-bytes":
+			n.maxBytes = int(f.Value.(int32))
+		case "x-overflow":
+			n.overflow = f.Value.(string)
 		}
 	}
 	return n
@@ -39,6 +48,7 @@ type naiveMessage struct {
 	persistent bool
 	delivered  bool
 	leaving    bool
+	refused    bool
 	deadline   time.Duration // 0: none
 	holder     *naiveConsumer
 }
@@ -108,7 +118,37 @@ func (n *naive) dispatch(credit int) (out []*naiveMessage) {
 	return out
 }
 
+// over says whether the ready messages and one more of that size are too many.
+func (n *naive) over(more, size int) bool {
+	for _, m := range n.messages {
+		if m.holder == nil && !m.leaving {
+			more++
+			size += len(m.body)
+		}
+	}
+	return n.maxLength >= 0 && more > n.maxLength || n.maxBytes >= 0 && size > n.maxBytes
+}
+
+func (n *naive) trim() {
+	if n.overflow != "" || !n.over(0, 0) {
+		return
+	}
+	for m := n.head(); m != nil && n.over(0, 0); m = n.head() {
+		n.bury(m, "maxlen")
+	}
+	n.expire()
+}
+
 func (n *naive) publish(m *naiveMessage, credit int) []*naiveMessage {
+	if n.overflow != "" && n.over(1, len(m.body)) {
+		m.refused = true
+		if n.overflow == "reject-publish-dlx" && n.deadTo {
+			m.persistent = false
+			n.messages = append(n.messages, m)
+			n.bury(m, "maxlen")
+		}
+		return nil
+	}
 	alone := n.head() == nil
 	n.messages = append(n.messages, m)
 	if alone && credit > 0 {
@@ -118,6 +158,7 @@ func (n *naive) publish(m *naiveMessage, credit int) []*naiveMessage {
 	if m.deadline != 0 {
 		n.expire()
 	}
+	n.trim()
 	return nil
 }
 

@@ -15,7 +15,7 @@ func (s *State) purge(c *Command, fx *Effects, which uint32) {
 		if status == statusReady {
 			fx.N++
 		}
-		s.uncount(status, e.size)
+		s.uncount(status, e)
 		s.gone(seq, e, fx)
 	}
 	fx.Seq, fx.More = seq, e != nil
@@ -25,11 +25,11 @@ func (s *State) purge(c *Command, fx *Effects, which uint32) {
 	}
 }
 
-func (s *State) uncount(status uint32, size uint32) {
+func (s *State) uncount(status uint32, e *entry) {
 	switch status {
 	case statusReady:
 		s.ready--
-		s.bytes -= int64(size)
+		s.bytes -= e.body()
 	case statusHeld:
 		s.held--
 	case statusLeaving:
@@ -59,7 +59,7 @@ func (s *State) withhold(c *Command, fx *Effects) {
 		s.recallOf(c.From)
 	}
 	if e.meta&statusMask == statusReady {
-		s.uncount(statusReady, e.size)
+		s.uncount(statusReady, e)
 		s.leaving++
 		e.meta |= statusLeaving
 	}

@@ -14,11 +14,14 @@ func (q *Queue) Restore(pos uint64, size uint32, flags uint8, index uint64, attr
 		e.meta |= markDelivered
 	}
 	deadline := int64(noDeadline)
-	if ms, ok := parseDeadline(attr); ok {
-		deadline = (ms - q.epoch.UnixMilli()) * 1e6
+	a := parseAttribute(attr)
+	if a.deadline != noDeadline {
+		deadline = (a.deadline - q.epoch.UnixMilli()) * 1e6
 		q.state.timed++
 	}
+	e.meta |= headMark(a.head)
 	q.state.restore(index, e, deadline)
+	q.live.add(1, size, e.meta)
 }
 
 // restore puts a message at its number.
@@ -32,7 +35,7 @@ func (s *State) restore(seq uint64, e entry, deadline int64) {
 	}
 	s.index.put(seq, e, deadline)
 	s.ready++
-	s.bytes += int64(e.size)
+	s.bytes += e.body()
 }
 
 // RestoreSettled forgets the messages from from to to, inclusive.
@@ -48,7 +51,8 @@ func (q *Queue) RestoreSettled(from, to uint64) {
 			s.timed--
 		}
 		s.ready--
-		s.bytes -= int64(e.size)
+		s.bytes -= e.body()
+		q.live.add(-1, e.size, e.meta)
 		s.index.free(seq)
 	}
 }
@@ -76,7 +80,7 @@ func (q *Queue) Restored(clean bool) {
 		if !clean {
 			s.suspect = s.index.tail
 		}
-		if s.next, _ = s.index.nextLive(1); s.timed > 0 {
+		if s.next, _ = s.index.nextLive(1); s.timed > 0 || s.config.Limit != nil {
 			q.apply(w, &Command{Kind: Tick})
 		}
 	})

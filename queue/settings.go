@@ -14,6 +14,9 @@ type Settings struct {
 	Expires              time.Duration // expires; 0: none
 	DeadLetterExchange   *string       // "" is the default exchange
 	DeadLetterRoutingKey *string
+	MaxLength            *int64 // max-length, of ready messages; nil: none
+	MaxLengthBytes       *int64 // max-length-bytes, of their bodies; nil: none
+	Overflow             string // overflow; "" is drop-head
 }
 
 // readSettings takes the values out of a checked table.
@@ -25,6 +28,10 @@ func readSettings(t wire.Table) (s Settings) {
 	if v, ok := t.Get("x-expires"); ok {
 		n, _ := wire.Int(v)
 		s.Expires = time.Duration(n) * time.Millisecond
+	}
+	s.MaxLength, s.MaxLengthBytes = number(t, "x-max-length"), number(t, "x-max-length-bytes")
+	if v, ok := t.Get("x-overflow"); ok {
+		s.Overflow = v.(string)
 	}
 	s.DeadLetterExchange = optional(t, "x-dead-letter-exchange")
 	s.DeadLetterRoutingKey = optional(t, "x-dead-letter-routing-key")
@@ -39,9 +46,17 @@ func optional(t wire.Table, key string) *string {
 	return nil
 }
 
+func number(t wire.Table, key string) *int64 {
+	if v, ok := t.Get(key); ok {
+		n, _ := wire.Int(v)
+		return &n
+	}
+	return nil
+}
+
 // config is what the settings mean to the state machine.
 func (s *Settings) config(autoDelete bool) Config {
-	c := Config{TTL: -1, Lease: int64(s.Expires), DeadLetter: s.DeadLetterExchange != nil, AutoDelete: autoDelete}
+	c := Config{TTL: -1, Lease: int64(s.Expires), DeadLetter: s.DeadLetterExchange != nil, AutoDelete: autoDelete, Limit: s.limit()}
 	if s.HasTTL {
 		c.TTL = int64(s.TTL)
 	}

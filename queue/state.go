@@ -4,8 +4,9 @@ package queue
 type Config struct {
 	TTL        int64 // of messages, nanoseconds; negative: none
 	Lease      int64 // x-expires, nanoseconds; 0: none
-	DeadLetter bool  // rejected and expired messages go to the broker
+	DeadLetter bool  // messages that end without being consumed go to the broker
 	AutoDelete bool
+	Limit      *Limit // nil: none
 }
 
 // State is the state machine of one queue. It is deterministic: the same
@@ -32,7 +33,7 @@ type State struct {
 	held      int
 	leaving   int
 	timed     int   // messages with a deadline
-	bytes     int64 // payload of the ready messages
+	bytes     int64 // bodies of the ready messages
 	idleSince int64 // start of the lease when there is no consumer
 }
 
@@ -57,6 +58,7 @@ func (s *State) Apply(c *Command, fx *Effects) {
 		s.discard(c, fx)
 	case Requeue:
 		s.requeue(s.holders[c.Holder], c.From, c.To)
+		s.trim(c.Now, fx)
 		s.dispatch(c.Now, fx)
 	case Checkout:
 		s.checkout(c, fx)
@@ -74,6 +76,7 @@ func (s *State) Apply(c *Command, fx *Effects) {
 		s.tick(c.Now, fx)
 	case Configure:
 		s.config, s.idleSince = *c.Config, c.Now
+		s.trim(c.Now, fx)
 	default:
 		s.applyConsumer(c, fx)
 	}
@@ -100,12 +103,16 @@ func (s *State) applyConsumer(c *Command, fx *Effects) {
 		s.holders[h.slot] = nil
 		s.spare = append(s.spare, h.slot)
 	}
+	s.trim(c.Now, fx)
 	s.dispatch(c.Now, fx)
 }
 
 // enqueue adds a message. When nothing is before it, a waiting consumer gets it
 // whatever its TTL; otherwise a TTL of 0 is over at once (RabbitMQ).
 func (s *State) enqueue(c *Command, fx *Effects) {
+	if s.config.Limit != nil && s.refuse(c, fx) {
+		return
+	}
 	ttl := c.TTL
 	if s.config.TTL >= 0 && (ttl < 0 || s.config.TTL < ttl) {
 		ttl = s.config.TTL
@@ -118,7 +125,7 @@ func (s *State) enqueue(c *Command, fx *Effects) {
 	alone := s.ready == 0
 	seq := s.index.push(entry{c.Loc, c.Size, c.Marks | statusReady}, deadline)
 	s.ready++
-	s.bytes += int64(c.Size)
+	s.bytes += bodySize(c.Size, c.Marks)
 	if alone {
 		s.next = seq
 		s.offer(seq, fx)
@@ -128,6 +135,7 @@ func (s *State) enqueue(c *Command, fx *Effects) {
 		if ttl >= 0 {
 			s.expire(c.Now, fx)
 		}
+		s.trim(c.Now, fx)
 	}
 	fx.Seq = seq
 }
@@ -202,7 +210,7 @@ func (s *State) unready(seq uint64, e *entry, status uint32) {
 	}
 	e.meta = e.meta&^statusMask | status
 	s.ready--
-	s.bytes -= int64(e.size)
+	s.bytes -= e.body()
 }
 
 // give checks the head out to h.
@@ -293,7 +301,7 @@ func (s *State) putBack(seq uint64) {
 	e.meta = e.meta&^statusMask | statusReady
 	s.held--
 	s.ready++
-	s.bytes += int64(e.size)
+	s.bytes += e.body()
 	s.returned.push(seq)
 }
 

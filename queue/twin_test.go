@@ -231,6 +231,7 @@ type testSink struct {
 	room      int // deliveries it still takes; negative: any number
 	credit    int // of the channel, for shared consumers
 	cancelled int
+	channel   *channelSink // of several: what they got together
 }
 
 func newSink() *testSink { return &testSink{room: -1} }
@@ -247,6 +248,9 @@ func (s *testSink) Deliver(ds []Delivery) int {
 		}
 		s.got = append(s.got, body)
 		s.ids = append(s.ids, d.ID)
+		if s.channel != nil {
+			s.channel.got = append(s.channel.got, body)
+		}
 	}
 	return len(ds)
 }

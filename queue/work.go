@@ -13,6 +13,7 @@ type work struct {
 	out     []Delivery
 	buf     []byte    // payloads copied out of the log's memory for out
 	msgs    []Message // pending locations refer to these
+	refused []uint32  // tags of messages that a queue refused
 }
 
 // span is an inclusive range of sequence numbers; from 0 is none.
@@ -44,6 +45,14 @@ func (w *work) reset() {
 	clear(w.msgs)
 	w.out, w.msgs, w.buf, w.touched = w.out[:0], w.msgs[:0], w.buf[:0], w.touched[:0]
 	w.log, w.now = nil, time.Time{}
+}
+
+// refuse notes that a queue refused a message. The queues of one message come
+// one after the other.
+func (w *work) refuse(tag uint32) {
+	if n := len(w.refused); n == 0 || w.refused[n-1] != tag {
+		w.refused = append(w.refused, tag)
+	}
 }
 
 // append returns the pass's one append to the log.
@@ -124,6 +133,7 @@ func (q *Queue) absorb(w *work) {
 // forget gives up the contents of a message that left, and notes in the log
 // that it did: nothing for one that was never logged.
 func (q *Queue) forget(w *work, g *Gone) {
+	q.live.add(-1, g.Size, g.Marks)
 	switch {
 	case inLog(g.Loc):
 		w.append().Release(g.Loc, g.Size)
