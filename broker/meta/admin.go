@@ -14,6 +14,7 @@ type VHost struct {
 	// is the node's.
 	DefaultQueueType string
 	Tracing          bool
+	Protected        bool   // from deletion
 	Limits           Limits // max-connections, max-queues
 }
 
