@@ -94,7 +94,7 @@ func (b *Broker) DeleteVHost(ctx context.Context, name string) error {
 	sessions := maps.Clone(v.sessions)
 	b.mu.Unlock()
 	closeAll(sessions, wire.Errorf(wire.ConnectionForced, "vhost '%s' is deleted", name))
-	pos, cs := b.dropVHost(v)
+	pos, cs := b.dropVHost(ctx, v)
 	return b.stored(ctx, pos, cs)
 }
 
@@ -108,9 +108,10 @@ func (v *vhost) open() error {
 
 // dropVHost takes a virtual host out of the topology. The changes have to be
 // saved once the log is durable up to pos: tombstones go first.
-func (b *Broker) dropVHost(v *vhost) (pos uint64, cs []meta.Change) {
+func (b *Broker) dropVHost(ctx context.Context, v *vhost) (pos uint64, cs []meta.Change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer b.acts(actor(ctx))()
 	for _, q := range v.queues {
 		if _, at, err := q.Delete(false, false); err == nil {
 			pos = max(pos, at)
