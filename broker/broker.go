@@ -53,8 +53,15 @@ type Options struct {
 	// Compatibility is the RabbitMQ version whose answers are given: 3.10, 3.13
 	// or 4.3; empty is 3.13.
 	Compatibility string
+	// Version is RabbitMQ's version that clients are told; empty is that of
+	// Compatibility.
+	Version string
 	// NodeName is shown to clients as the cluster's name.
 	NodeName string
+	// FirstBoot is what an empty node is filled with.
+	FirstBoot FirstBoot
+	// LoopbackUsers may log in from this machine only; nil is guest.
+	LoopbackUsers []string
 	// Limits bounds what the whole node has.
 	Limits NodeLimits
 	// OnError is called once when metadata cannot be stored any more.
@@ -119,6 +126,12 @@ func Open(o Options) (*Broker, error) {
 	if b.level, err = levelOf(o.Compatibility); err != nil {
 		return nil, err
 	}
+	if o.LoopbackUsers == nil {
+		b.opt.LoopbackUsers = []string{"guest"}
+	}
+	if o.Version != "" {
+		b.level.reported = o.Version
+	}
 	if err := b.random.seed(o.Rand); err != nil {
 		return nil, err
 	}
@@ -133,29 +146,9 @@ func Open(o Options) (*Broker, error) {
 		return nil, err
 	}
 	if len(b.meta.VHosts)+len(b.meta.Users)+len(b.meta.Permissions) == 0 {
-		return b, b.firstBoot()
+		return b, b.firstBoot(o.FirstBoot)
 	}
 	return b, nil
-}
-
-// firstBoot makes what RabbitMQ makes: the virtual host /, guest/guest, and a
-// name that is the cluster's for ever.
-func (b *Broker) firstBoot() error {
-	hash, err := b.hash("guest")
-	if err != nil {
-		return err
-	}
-	id, err := b.generated("rabbitmq-cluster-id-")
-	if err != nil {
-		return err
-	}
-	guest := &meta.User{Name: "guest", PasswordHash: hash, Algorithm: meta.SHA256, Tags: []string{"administrator"}}
-	return b.administer(context.Background(), func() ([]meta.Change, error) {
-		cs := b.addVHost(&meta.VHost{Name: "/", Description: "Default virtual host"})
-		cs = append(cs, b.meta.PutUser(guest)...)
-		cs = append(cs, b.meta.PutGlobalParameter(&meta.GlobalParameter{Name: "internal_cluster_id", Value: mustJSON(id)})...)
-		return append(cs, b.meta.PutPermission(&meta.Permission{User: "guest", VHost: "/", Configure: ".*", Write: ".*", Read: ".*"})...), nil
-	})
 }
 
 // raise makes the living half of what was loaded.

@@ -22,12 +22,12 @@ func (u *User) Has(tag string) bool { return slices.Contains(u.def.Tags, tag) }
 var (
 	// ErrCredentials is an unknown user or a wrong password.
 	ErrCredentials = errors.New("invalid credentials")
-	// ErrLoopback is guest from another machine.
+	// ErrLoopback is guest, or another loopback user, from another machine.
 	ErrLoopback = errors.New("user can only connect via localhost")
 )
 
 // Authenticate checks a password. loopback says that the client is on this
-// machine; guest is refused otherwise, as RabbitMQ does.
+// machine; guest and the like are refused otherwise, as RabbitMQ does.
 func (b *Broker) Authenticate(user, password string, loopback bool) (*User, error) {
 	u, err := b.authenticate(user, password, loopback)
 	b.authenticated(user, err)
@@ -41,7 +41,7 @@ func (b *Broker) authenticate(user, password string, loopback bool) (*User, erro
 	if def == nil || password == "" || !def.Matches(password) { // RabbitMQ: nobody has a blank password
 		return nil, ErrCredentials
 	}
-	if user == "guest" && !loopback {
+	if !loopback && slices.Contains(b.opt.LoopbackUsers, user) {
 		return nil, ErrLoopback
 	}
 	return &User{def}, nil

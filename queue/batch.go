@@ -216,12 +216,15 @@ func (q *Queue) enqueue(w *work, n uint64) uint64 {
 		c.Now = q.time(w)
 	}
 	seq := q.state.index.tail
+	q.live.add(1, c.Size, c.Marks)
 	q.apply(w, &c)
 	if w.fx.Refused {
+		q.live.add(-1, c.Size, c.Marks)
 		w.refuse(m.Tag)
 		if seq == q.state.index.tail { // it does not even leave for the dead-letter exchange
 			return 0
 		}
+		q.live.add(1, c.Size, c.Marks&^markPersistent) // it leaves, and no restart brings it back
 		return seq
 	}
 	q.counters.Published++
@@ -237,6 +240,9 @@ func (q *Queue) settle(w *work, kind Kind, c *Consumer, from, to uint64) {
 		return
 	}
 	h := q.state.holders[c.slot]
+	if last := min(to, h.sent); kind == Settle && from <= last {
+		q.counters.Acknowledged += last - from + 1 // a client's acks name only what it holds
+	}
 	for from = h.first(from, to); from != 0; from = h.first(from, to) {
 		end := to
 		if kind != Requeue && to-from >= settleStep {

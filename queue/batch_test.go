@@ -170,7 +170,7 @@ func TestStats(t *testing.T) {
 	f.settle(func(b *Batch) { b.Requeue(c, 1, 1) })
 	f.settle(func(b *Batch) { b.Settle(c, 2, 2) })
 	s := f.q.Stats()
-	equal(t, s.Counters, Counters{Published: 3, Delivered: 4, Redelivered: 1, Settled: 1})
+	equal(t, s.Counters, Counters{Published: 3, Delivered: 4, Redelivered: 1, Acknowledged: 1, Settled: 1})
 	equal(t, []int{s.Ready, s.Unacked, s.Leaving, s.Consumers}, "[0 2 0 1]")
 	if f.q.ID() != 1 || f.q.Options().Name != "q" {
 		t.Fatal("not the queue that was made")

@@ -31,7 +31,7 @@ func (q *Queue) send(w *work, c *Consumer, last uint64) bool {
 		return false
 	}
 	n := c.opt.Sink.Deliver(w.out)
-	q.count(w.out[:n])
+	q.count(c, w.out[:n])
 	c.full = n < len(w.out)
 	q.room.futile = q.room.futile && n == 0
 	q.apply(w, &Command{Kind: Sent, Holder: c.slot, To: uint64(n)})
@@ -83,13 +83,4 @@ func (q *Queue) fill(w *work, seq uint64, d *Delivery) bool {
 	w.buf = buf
 	d.Content = ParseContent(buf[at:])
 	return true
-}
-
-func (q *Queue) count(ds []Delivery) {
-	q.counters.Delivered += uint64(len(ds))
-	for i := range ds {
-		if ds[i].Redelivered {
-			q.counters.Redelivered++
-		}
-	}
 }

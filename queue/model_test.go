@@ -114,6 +114,9 @@ func (p *player) checkCounts() {
 	if r, u, c := p.q.Counts(); r != ready || u != unacked || c != len(p.n.consumers) {
 		p.fail("ready %d unacked %d consumers %d, want %d %d %d", r, u, c, ready, unacked, len(p.n.consumers))
 	}
+	if have, want := p.q.live, p.q.sums(); have != want {
+		p.fail("sums %+v, want %+v", have, want)
+	}
 }
 
 // step plays one random operation.

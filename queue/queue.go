@@ -58,6 +58,7 @@ type Queue struct {
 	armed     int64 // when the host was asked to tick, noDeadline when not
 	deleted   bool
 	counters  Counters
+	live      live
 }
 
 // New returns an empty queue. A durable one is either new or about to be
@@ -89,32 +90,6 @@ func (q *Queue) Counts() (ready, unacked, consumers int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.state.ready, q.state.held, q.state.consumers
-}
-
-// Counters are totals since the queue was made.
-type Counters struct {
-	Published   uint64
-	Delivered   uint64 // by consumers and gets, redeliveries included
-	Redelivered uint64
-	Settled     uint64 // messages that left: acknowledged, discarded, dropped, expired, purged
-	DeadLetters uint64
-	Corrupt     uint64 // stored bodies that could not be read
-}
-
-// Stats is a sample of a queue.
-type Stats struct {
-	Counters
-	Ready, Unacked, Leaving, Consumers int
-	ReadyBytes                         int64 // octets of the bodies
-	ArenaBytes                         int64 // memory held for bodies
-}
-
-// Stats returns a sample for the management API.
-func (q *Queue) Stats() Stats {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	s := q.state
-	return Stats{q.counters, s.ready, s.held, s.leaving, s.consumers, s.bytes, q.arena.held}
 }
 
 // Touch renews the lease of an expiring queue: it was declared again.

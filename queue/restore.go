@@ -21,6 +21,7 @@ func (q *Queue) Restore(pos uint64, size uint32, flags uint8, index uint64, attr
 	}
 	e.meta |= headMark(a.head)
 	q.state.restore(index, e, deadline)
+	q.live.add(1, size, e.meta)
 }
 
 // restore puts a message at its number.
@@ -51,6 +52,7 @@ func (q *Queue) RestoreSettled(from, to uint64) {
 		}
 		s.ready--
 		s.bytes -= e.body()
+		q.live.add(-1, e.size, e.meta)
 		s.index.free(seq)
 	}
 }

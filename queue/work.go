@@ -133,6 +133,7 @@ func (q *Queue) absorb(w *work) {
 // forget gives up the contents of a message that left, and notes in the log
 // that it did: nothing for one that was never logged.
 func (q *Queue) forget(w *work, g *Gone) {
+	q.live.add(-1, g.Size, g.Marks)
 	switch {
 	case inLog(g.Loc):
 		w.append().Release(g.Loc, g.Size)
