@@ -141,6 +141,7 @@ func Open(o Options) (*Broker, error) {
 	b.commits = newCommitter(o)
 	b.host = newHost(b)
 	b.events.init(b)
+	b.meta.Changed = b.changed
 	if err := b.raise(); err != nil {
 		return nil, err
 	}

@@ -37,7 +37,6 @@ func (b *Broker) raiseQueue(def *meta.Queue, owner *Session) (*queueRef, error) 
 	q.govern()
 	q.vhost.queues[def.Name] = q
 	b.byID[def.ID] = q.Queue
-	b.queueCreated(q)
 	return q, nil
 }
 
@@ -230,20 +229,20 @@ func (s *Session) DeleteQueue(m *wire.QueueDelete, reply func(int, error)) {
 		reply(0, err)
 		return
 	}
-	n, pos, cs, err := s.b.deleteQueue(q, m.IfUnused, m.IfEmpty)
+	n, pos, cs, err := s.b.deleteQueue(q, s.opt.User.Name(), m.IfUnused, m.IfEmpty)
 	if err != nil {
 		reply(0, err)
 		return
 	}
-	s.b.queueDeleted(q.def, s.opt.User.Name())
 	s.b.commits.save(pos, cs, func(err error) { reply(n, err) })
 }
 
 // deleteQueue takes a queue out of the topology. The changes have to be saved
 // once the log is durable up to pos: the tombstone goes first.
-func (b *Broker) deleteQueue(q *queueRef, ifUnused, ifEmpty bool) (n int, pos uint64, cs []meta.Change, err error) {
+func (b *Broker) deleteQueue(q *queueRef, by string, ifUnused, ifEmpty bool) (n int, pos uint64, cs []meta.Change, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer b.acts(by)()
 	n, pos, err = q.Delete(ifUnused, ifEmpty)
 	if err != nil {
 		return 0, 0, nil, err

@@ -70,7 +70,7 @@ func (b *Broker) putVHost(o VHostOptions) (cs []meta.Change, created bool, err e
 		return nil, false, err
 	}
 	if old != nil {
-		return b.changeVHost(&def), false, nil
+		return b.storeVHost(&def), false, nil
 	}
 	if err := b.overVHosts(o.Name, 0); err != nil {
 		return nil, false, err
@@ -118,7 +118,7 @@ func (b *Broker) DeleteVHost(ctx context.Context, name string) error {
 	gone := wire.Errorf(wire.ConnectionForced, "vhost '%s' is deleted", name)
 	gone.Cause = ErrVHostDeleted
 	closeAll(sessions, gone)
-	pos, cs := b.dropVHost(v)
+	pos, cs := b.dropVHost(ctx, v)
 	return b.stored(ctx, pos, cs)
 }
 
@@ -132,9 +132,10 @@ func (v *vhost) open() error {
 
 // dropVHost takes a virtual host out of the topology. The changes have to be
 // saved once the log is durable up to pos: tombstones go first.
-func (b *Broker) dropVHost(v *vhost) (pos uint64, cs []meta.Change) {
+func (b *Broker) dropVHost(ctx context.Context, v *vhost) (pos uint64, cs []meta.Change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer b.acts(actor(ctx))()
 	for _, q := range v.queues {
 		if _, at, err := q.Delete(false, false); err == nil {
 			pos = max(pos, at)
@@ -199,6 +200,6 @@ func (b *Broker) changeVHost(ctx context.Context, name string, change func(*meta
 		if err := change(&def); err != nil {
 			return nil, err
 		}
-		return b.changeVHost(&def), nil
+		return b.storeVHost(&def), nil
 	})
 }
