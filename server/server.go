@@ -45,6 +45,9 @@ type Options struct {
 	NodeName string
 	// FirstBoot is what an empty DataDir is filled with.
 	FirstBoot broker.FirstBoot
+	// Definitions is a file, or a directory of .json files, that is imported at
+	// each start and by Reload; FirstBoot has no effect then. Empty: none.
+	Definitions string
 	// LoopbackUsers may log in from this machine only; nil is guest.
 	LoopbackUsers []string
 	// Limits bounds what the whole node has.
@@ -62,6 +65,9 @@ func (o Options) withDefaults() Options {
 	}
 	if len(o.Listeners) == 0 {
 		o.Listeners = []Listener{{Addr: o.AMQP}}
+	}
+	if o.Definitions != "" {
+		o.FirstBoot = broker.FirstBoot{Nothing: true}
 	}
 	if o.NodeName == "" {
 		host, err := os.Hostname()
@@ -100,6 +106,9 @@ type Server struct {
 func Start(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{opt: o.withDefaults(), failed: make(chan error, 1)}
 	err := s.open()
+	if err == nil {
+		err = s.importDefinitions(ctx)
+	}
 	if err == nil {
 		err = s.listen(ctx)
 	}

@@ -20,7 +20,7 @@ const never = 365 * 24 * time.Hour
 func serverOptions(o config.Options, logger *slog.Logger) server.Options {
 	so := server.Options{
 		DataDir: o.DataDir, NodeName: o.NodeName, Compatibility: o.Compatibility, Version: o.Version,
-		FirstBoot: firstBoot(o.FirstBoot), LoopbackUsers: o.Login.LoopbackUsers, Limits: nodeLimits(o.Limits), Logger: logger,
+		FirstBoot: firstBoot(o.FirstBoot), Definitions: o.Definitions, LoopbackUsers: o.Login.LoopbackUsers, Limits: nodeLimits(o.Limits), Logger: logger,
 		Protocol: protocol(o),
 		TLS:      server.TLS(o.TLS),
 		Sockets: server.Sockets{Delay: !o.Listen.NoDelay, NoKeepAlive: !o.Listen.KeepAlive,

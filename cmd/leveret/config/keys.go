@@ -98,7 +98,7 @@ func loginKeys(o *Options) []key {
 }
 
 func firstBootKeys(o *Options) []key {
-	f, d := &o.FirstBoot, &o.Definitions
+	f := &o.FirstBoot
 	return append([]key{
 		{name: "default_user", set: text(&f.User)},
 		{name: "default_pass", set: text(&f.Password)},
@@ -114,13 +114,12 @@ func firstBootKeys(o *Options) []key {
 		{name: "default_users.$name.configure", set: f.user(func(u *User) setter { return text(&u.Configure) })},
 		{name: "default_users.$name.write", set: f.user(func(u *User) setter { return text(&u.Write) })},
 		{name: "default_users.$name.read", set: f.user(func(u *User) setter { return text(&u.Read) })},
-		{name: "load_definitions", set: text(&d.Path)},
-		{name: "management.load_definitions", set: text(&d.Path)},
-		{name: "definitions.local.path", set: text(&d.Path)},
+		{name: "load_definitions", set: text(&o.Definitions)},
+		{name: "management.load_definitions", set: text(&o.Definitions)},
+		{name: "definitions.local.path", set: text(&o.Definitions)},
 		{name: "definitions.import_backend", set: only("definitions are read from a local file", "local_filesystem", "rabbit_definitions_import_local_filesystem")},
 		{name: "definitions.https.url", set: only("definitions are read from a local file")},
-		{name: "definitions.skip_if_unchanged", set: boolean(&d.SkipIfUnchanged)},
-	}, inert("definitions are read from a local file", "definitions.hashing.algorithm",
+	}, inert("definitions are read from a local file at each start", "definitions.skip_if_unchanged", "definitions.hashing.algorithm",
 		"definitions.tls.{verify,fail_if_no_peer_cert,cacertfile,certfile,cert,reuse_session,crl_check,depth,dh,keyfile,log_alert,password}",
 		"definitions.tls.{secure_renegotiate,reuse_sessions,log_level}", "definitions.tls.cacerts.$name",
 		"definitions.tls.versions.$version", "definitions.tls.ciphers.$cipher")...)

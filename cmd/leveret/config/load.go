@@ -161,6 +161,7 @@ func (l *loader) set(t table, s Setting) {
 // together.
 func (l *loader) finish() {
 	o := l.options
+	l.finishNode()
 	if o.Listen.TCP == nil {
 		o.Listen.TCP = []string{"[::]:5672"}
 	}
@@ -190,6 +191,25 @@ func (l *loader) finish() {
 		l.fail(errors.New("listeners: there is none left to accept AMQP on"))
 	}
 	l.checkPorts()
+}
+
+// finishNode completes the node's name with its host, and looks whether there
+// are definitions.
+func (l *loader) finishNode() {
+	o := l.options
+	if o.NodeName != "" && !strings.Contains(o.NodeName, "@") {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "localhost"
+		}
+		o.NodeName += "@" + host
+	}
+	if o.Definitions == "" {
+		return
+	}
+	if _, err := os.Stat(o.Definitions); err != nil {
+		l.fail(fmt.Errorf("load_definitions: %w", err))
+	}
 }
 
 // checkTLS: a TLS listener needs a certificate, and to verify clients needs to
