@@ -102,7 +102,7 @@ func (c *conn) open(h wire.Head, payload []byte) error {
 		return nil
 	}
 	ch := &channel{conn: c, id: h.Channel, consumers: make(map[string]*consumer)}
-	ch.publisher = c.session.NewPublisher(ch)
+	ch.publisher = c.session.NewPublisher(ch.id, ch)
 	if c.channels.open == nil {
 		c.channels.open = make(map[uint16]*channel)
 	}

@@ -93,4 +93,7 @@ func (g *consumer) got(noAck bool, d *queue.Delivery, remaining int) {
 		Exchange: string(exchange), RoutingKey: string(key), MessageCount: uint32(remaining),
 	})
 	s.content(ch.id, &d.Content, o.frameMax)
+	if ch.conn.session.Tracing() {
+		ch.conn.session.Delivered(ch.id, g.qc.Queue(), []queue.Delivery{*d})
+	}
 }

@@ -89,6 +89,7 @@ type Broker struct {
 	replies  replies
 	alarms   alarms
 	random   random
+	events   events
 	drops    atomic.Uint64 // dead letters that found no queue
 }
 
@@ -104,6 +105,8 @@ type vhost struct {
 	// gone counts deleted queues: a cached route of the default exchange holds
 	// while it stands.
 	gone atomic.Uint64
+	// tracing: messages are copied to amq.rabbitmq.trace.
+	tracing atomic.Bool
 }
 
 type queueRef struct {
@@ -137,6 +140,7 @@ func Open(o Options) (*Broker, error) {
 	}
 	b.commits = newCommitter(o)
 	b.host = newHost(b)
+	b.events.init(b)
 	if err := b.raise(); err != nil {
 		return nil, err
 	}
@@ -148,8 +152,13 @@ func Open(o Options) (*Broker, error) {
 
 // raise makes the living half of what was loaded.
 func (b *Broker) raise() error {
-	for name := range b.meta.VHosts {
+	for name, def := range b.meta.VHosts {
 		b.vhosts[name] = newVHost(name)
+		if def.Tracing { // RabbitMQ: nothing is traced after a start
+			quiet := *def
+			quiet.Tracing = false
+			b.meta.VHosts[name] = &quiet
+		}
 	}
 	for n, def := range b.meta.Policies {
 		b.vhosts[n.VHost].policies.set(n, b.compilePolicy(def))
@@ -219,6 +228,7 @@ const Version = "0.1.0"
 // stop has to remember. Sessions are closed before.
 func (b *Broker) Close(context.Context) error {
 	b.host.close()
+	b.events.close()
 	b.mu.RLock()
 	for id, q := range b.byID {
 		if b.exByID[id] == nil { // nobody cares how often a shelf has delivered

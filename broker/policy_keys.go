@@ -103,7 +103,7 @@ func isOneOf(words ...string) func(any) bool {
 // isAge is a number and its unit: years, months, days, hours, minutes, seconds.
 func isAge(v any) bool {
 	s, ok := v.(string)
-	return ok && len(s) > 1 && isNumber(s[:len(s)-1]) && strings.Contains("YMDhms", s[len(s)-1:])
+	return ok && len(s) > 1 && strings.Trim(s[:len(s)-1], "0123456789") == "" && strings.Contains("YMDhms", s[len(s)-1:])
 }
 
 // mergeText sets a text that the arguments do not: the argument counts.

@@ -37,6 +37,7 @@ func (b *Broker) raiseQueue(def *meta.Queue, owner *Session) (*queueRef, error) 
 	q.govern()
 	q.vhost.queues[def.Name] = q
 	b.byID[def.ID] = q.Queue
+	b.queueCreated(q)
 	return q, nil
 }
 
@@ -234,6 +235,7 @@ func (s *Session) DeleteQueue(m *wire.QueueDelete, reply func(int, error)) {
 		reply(0, err)
 		return
 	}
+	s.b.queueDeleted(q.def, s.opt.User.Name())
 	s.b.commits.save(pos, cs, func(err error) { reply(n, err) })
 }
 
@@ -283,7 +285,11 @@ func (s *Session) Consume(name string, o queue.ConsumerOptions) (*queue.Consumer
 	if err != nil {
 		return nil, err
 	}
-	return q.Attach(o)
+	c, err := q.Attach(o)
+	if err == nil {
+		s.consumerCreated(c)
+	}
+	return c, err
 }
 
 // Cancel ends a consumer; its unacknowledged messages stay held. An auto-delete
@@ -291,6 +297,7 @@ func (s *Session) Consume(name string, o queue.ConsumerOptions) (*queue.Consumer
 // RabbitMQ answers basic.cancel only then.
 func (s *Session) Cancel(c *queue.Consumer) {
 	c.Cancel()
+	s.consumerDeleted(c)
 	s.b.autoDelete(c)
 }
 
@@ -298,6 +305,7 @@ func (s *Session) Cancel(c *queue.Consumer) {
 // same promise as Cancel.
 func (s *Session) Release(c *queue.Consumer) {
 	c.Release()
+	s.consumerDeleted(c)
 	s.b.autoDelete(c)
 }
 

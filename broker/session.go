@@ -29,6 +29,12 @@ var (
 // Authenticate checks a password. loopback says that the client is on this
 // machine; guest and the like are refused otherwise, as RabbitMQ does.
 func (b *Broker) Authenticate(user, password string, loopback bool) (*User, error) {
+	u, err := b.authenticate(user, password, loopback)
+	b.authenticated(user, err)
+	return u, err
+}
+
+func (b *Broker) authenticate(user, password string, loopback bool) (*User, error) {
 	b.mu.RLock()
 	def := b.meta.Users[user]
 	b.mu.RUnlock()
@@ -83,6 +89,7 @@ func (b *Broker) OpenSession(o SessionOptions) (*Session, error) {
 	s := &Session{b: b, vhost: v, opt: o, access: a, owned: map[*queueRef]bool{}}
 	v.sessions[s] = true
 	s.appear()
+	s.connectionEvent("connection.created")
 	return s, nil
 }
 
@@ -99,6 +106,7 @@ func (s *Session) Close() {
 	for q := range owned {
 		s.b.discard(q, false)
 	}
+	s.connectionEvent("connection.closed")
 }
 
 // Behind says that the disk has not caught up with what was published: whoever

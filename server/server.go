@@ -54,7 +54,9 @@ type Options struct {
 	Limits broker.NodeLimits
 	// Salvage starts on a damaged log, leaving out what cannot be read.
 	Salvage bool
-	Logger  *slog.Logger
+	// Watermarks are zero, hence none, in a broker for tests.
+	Watermarks Watermarks
+	Logger     *slog.Logger
 	// fs is the file system of the log, for tests; nil: the machine's.
 	fs persistence.FS
 }
@@ -97,6 +99,7 @@ type Server struct {
 	identity  identity
 	wg        sync.WaitGroup
 	failed    chan error // the first error that ended the node
+	stopped   chan struct{}
 	stop      sync.Once
 	stopErr   error
 }
@@ -104,7 +107,7 @@ type Server struct {
 // Start starts a node; when it returns, AMQP is accepted. ctx bounds the start
 // only.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	s := &Server{opt: o.withDefaults(), failed: make(chan error, 1)}
+	s := &Server{opt: o.withDefaults(), failed: make(chan error, 1), stopped: make(chan struct{})}
 	err := s.open()
 	if err == nil {
 		err = s.importDefinitions(ctx)
@@ -115,6 +118,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.release(ctx))
 	}
+	s.startWatch()
 	return s, nil
 }
 
@@ -199,6 +203,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // release ends whatever of the node was started, last first.
 func (s *Server) release(ctx context.Context) error {
 	var errs []error
+	close(s.stopped)
 	if s.amqp != nil {
 		errs = append(errs, s.amqp.Shutdown(ctx)) // bounds its own wait for clients
 	}

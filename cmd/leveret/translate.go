@@ -21,8 +21,8 @@ func serverOptions(o config.Options, logger *slog.Logger) server.Options {
 	so := server.Options{
 		DataDir: o.DataDir, NodeName: o.NodeName, Compatibility: o.Compatibility, Version: o.Version,
 		FirstBoot: firstBoot(o.FirstBoot), Definitions: o.Definitions, LoopbackUsers: o.Login.LoopbackUsers, Limits: nodeLimits(o.Limits), Logger: logger,
-		Protocol: protocol(o),
-		TLS:      server.TLS(o.TLS),
+		Protocol:   protocol(o),
+		Watermarks: watermarks(o.Alarms, server.MemoryTotal()), TLS: server.TLS(o.TLS),
 		Sockets: server.Sockets{Delay: !o.Listen.NoDelay, NoKeepAlive: !o.Listen.KeepAlive,
 			SendBuffer: o.Listen.SendBuffer, ReceiveBuffer: o.Listen.ReceiveBuffer, Proxy: o.Listen.ProxyProtocol},
 	}
@@ -33,6 +33,23 @@ func serverOptions(o config.Options, logger *slog.Logger) server.Options {
 		so.Listeners = append(so.Listeners, server.Listener{Addr: addr, TLS: true})
 	}
 	return so
+}
+
+// watermarks translates alarms, of which what is absolute counts first.
+func watermarks(a config.Alarms, memory int64) server.Watermarks {
+	if a.MemoryTotal > 0 {
+		memory = int64(min(a.MemoryTotal, math.MaxInt64))
+	}
+	either := func(absolute uint64, relative float64) int64 {
+		if absolute > 0 {
+			return int64(min(absolute, math.MaxInt64))
+		}
+		return int64(relative * float64(memory))
+	}
+	return server.Watermarks{
+		Memory:   either(a.MemoryAbsolute, a.MemoryRelative),
+		DiskFree: either(a.DiskAbsolute, a.DiskRelative),
+	}
 }
 
 // protocol translates limits; what is zero in the configuration means none, and

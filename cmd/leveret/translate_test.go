@@ -13,6 +13,7 @@ import (
 
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/broker"
+	"github.com/leveretmq/leveret/cmd/leveret/config"
 	"github.com/leveretmq/leveret/server"
 )
 
@@ -104,4 +105,19 @@ func unjoin(err error) error {
 		return all.Unwrap()[0]
 	}
 	return err
+}
+
+func TestWatermarks(t *testing.T) {
+	for _, c := range []struct {
+		alarms config.Alarms
+		want   server.Watermarks
+	}{
+		{config.Alarms{MemoryRelative: 0.5, DiskAbsolute: 7}, server.Watermarks{Memory: 500, DiskFree: 7}},
+		{config.Alarms{MemoryRelative: 0.5, MemoryAbsolute: 3, DiskRelative: 2}, server.Watermarks{Memory: 3, DiskFree: 2000}},
+		{config.Alarms{MemoryRelative: 0.5, MemoryTotal: 10, DiskAbsolute: math.MaxUint64}, server.Watermarks{Memory: 5, DiskFree: math.MaxInt64}},
+	} {
+		if got := watermarks(c.alarms, 1000); got != c.want {
+			t.Errorf("%+v: %+v, want %+v", c.alarms, got, c.want)
+		}
+	}
 }

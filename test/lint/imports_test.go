@@ -20,7 +20,7 @@ var table = map[string]allowed{ // read-only
 	"queue":    {ours: []string{"amqp/wire"}},
 	// layer 2
 	"broker/meta": {ours: []string{"amqp/wire"}},
-	"broker":      {ours: []string{"amqp/wire", "exchange", "queue", "broker/meta"}},
+	"broker":      {ours: []string{"amqp/wire", "exchange", "queue", "broker/meta"}, third: []string{"github.com/dlclark/regexp2"}},
 	// layer 3
 	"amqp": {ours: []string{"amqp/wire", "queue", "broker"}, third: []string{"golang.org/x/sys"}},
 	// layer 4
