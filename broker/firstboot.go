@@ -13,7 +13,10 @@ type FirstBoot struct {
 	// Nothing leaves it without virtual host and users: definitions are to come.
 	Nothing bool
 	VHost   string
-	Users   []FirstUser
+	// QueueType is that of queues declared without one: classic, quorum, stream;
+	// empty: classic.
+	QueueType string
+	Users     []FirstUser
 }
 
 // FirstUser is a user of the first boot with its rights in the virtual host.
@@ -37,6 +40,9 @@ func (f FirstBoot) withDefaults() FirstBoot {
 // ever.
 func (b *Broker) firstBoot(f FirstBoot) error {
 	f = f.withDefaults()
+	if err := checkQueueType(f.QueueType); err != nil {
+		return err
+	}
 	hashes := make([]string, len(f.Users))
 	for n, u := range f.Users {
 		var err error
@@ -54,7 +60,7 @@ func (b *Broker) firstBoot(f FirstBoot) error {
 	return b.administer(context.Background(), func() ([]meta.Change, error) {
 		cs := b.meta.PutGlobalParameter(&meta.GlobalParameter{Name: "internal_cluster_id", Value: mustJSON(id)})
 		if !f.Nothing {
-			cs = append(cs, b.addVHost(&meta.VHost{Name: f.VHost, Description: "Default virtual host"})...)
+			cs = append(cs, b.addVHost(&meta.VHost{Name: f.VHost, Description: "Default virtual host", DefaultQueueType: f.QueueType})...)
 		}
 		for n, u := range f.Users {
 			cs = append(cs, b.meta.PutUser(&meta.User{Name: u.Name, PasswordHash: hashes[n], Algorithm: meta.SHA256, Tags: u.Tags})...)

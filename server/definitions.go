@@ -2,11 +2,14 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/leveretmq/leveret/broker/meta"
 )
 
 // importDefinitions takes over the files of Options.Definitions.
@@ -33,6 +36,19 @@ func (s *Server) importDefinitions(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// nameCluster keeps Options.ClusterName.
+func (s *Server) nameCluster(ctx context.Context) error {
+	if s.opt.ClusterName == "" {
+		return nil
+	}
+	value, err := json.Marshal(s.opt.ClusterName)
+	if err != nil {
+		return err
+	}
+	_, err = s.broker.PutGlobalParameter(ctx, meta.GlobalParameter{Name: "cluster_name", Value: value})
+	return err
 }
 
 // definitionFiles are a file, or in their order those of a directory that end in

@@ -43,6 +43,9 @@ type Options struct {
 	Version string
 	// NodeName is shown to clients; leveret@<host> by default.
 	NodeName string
+	// ClusterName is shown to clients in its place; it is kept. Empty: the one
+	// kept, else NodeName.
+	ClusterName string
 	// FirstBoot is what an empty DataDir is filled with.
 	FirstBoot broker.FirstBoot
 	// Definitions is a file, or a directory of .json files, that is imported at
@@ -111,6 +114,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	err := s.open()
 	if err == nil {
 		err = s.importDefinitions(ctx)
+	}
+	if err == nil {
+		err = s.nameCluster(ctx)
 	}
 	if err == nil {
 		err = s.listen(ctx)
