@@ -168,7 +168,7 @@ func TestOrder(t *testing.T) {
 	if !reflect.DeepEqual(got, want) || len(o.Warnings) > 0 {
 		t.Errorf("got  %v\nwant %v\nwarnings %q", got, want, o.Warnings)
 	}
-	if want := []string{dir + "/rabbitmq.conf", dir + "/conf.d/10-a.conf", dir + "/conf.d/20-b.conf"}; !reflect.DeepEqual(o.Files, want) {
+	if want := []string{dir + "/rabbitmq.conf", dir + "/conf.d/10-a.conf", dir + "/conf.d/20-b.conf", dir + "/advanced.config"}; !reflect.DeepEqual(o.Files, want) {
 		t.Errorf("read %q, want %q", o.Files, want)
 	}
 	// As in RabbitMQ, a directory means all its files, and a file's listeners
@@ -216,7 +216,7 @@ func TestEnvironment(t *testing.T) {
 		{"watermark in octets", "VM_MEMORY_HIGH_WATERMARK=1GiB", func(o Options) any { return o.Alarms.MemoryAbsolute }, uint64(1 << 30), ""},
 		{"arguments", `SERVER_ADDITIONAL_ERL_ARGS=-rabbitmq_management|load_definitions|"@/user"`, func(o Options) any { return []string{o.Definitions} }, []string{"@/user"}, ""},
 		{"plugins", "ENABLED_PLUGINS=rabbitmq_management,rabbitmq_shovel", func(o Options) any { return o.Plugins }, []string{"rabbitmq_management", "rabbitmq_shovel"}, ""},
-		{"Erlang terms", "CONFIG_FILE=@/classic", nil, nil, "@/classic.config: files of Erlang terms are not read: write the settings into a rabbitmq.conf"},
+		{"Erlang terms", "CONFIG_FILE=@/classic", func(o Options) any { return o.Limits.Heartbeat }, 5 * time.Second, ""},
 		{"no such file", "CONFIG_FILE=@/none", func(o Options) any { return o.Warnings }, []string{"environment variable RABBITMQ_CONFIG_FILE: there is no @/none"}, ""},
 		{"no effect", "DIST_PORT=25672", func(o Options) any { return o.Warnings }, []string{"environment variable RABBITMQ_DIST_PORT is accepted without effect"}, ""},
 	}
