@@ -45,7 +45,7 @@ kill: ## SIGKILL under load, 20 rounds, and the table of restarts
 	$(GO) test -count=1 -timeout 5m ./test/crash
 
 crash: ## the long ones: 1,000 kills, power failures at every call
-	LEVERET_CRASH=all $(GO) test -count=1 -timeout 60m -run Crash ./persistence
+	LEVERET_CRASH=all $(GO) test -count=1 -timeout 60m -run Crash ./persistence ./server
 	LEVERET_KILL_ROUNDS=1000 $(GO) test -count=1 -v -timeout 120m -run TestKill ./test/crash
 
 fuzz: ## every fuzz target for FUZZTIME

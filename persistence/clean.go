@@ -247,7 +247,7 @@ func (e *evacuation) consider(off uint32, h *head) error {
 	e.live = l.orphans.among(refs, pos, e.live[:0])
 	alive := len(e.live) > 0
 	if !alive {
-		l.o.Owner.Relocate(refs, func([]uint64) uint64 {
+		l.o.Owner.Relocate(pos, refs, func([]uint64) uint64 {
 			alive = true
 			return pos
 		})
@@ -318,7 +318,7 @@ func (e *evacuation) move(c *survivor, refs []uint64, payload []byte, bodySum ui
 		l.count.relocated.Add(1)
 		return at
 	}
-	l.o.Owner.Relocate(refs, copyTo)
+	l.o.Owner.Relocate(pos, refs, copyTo)
 	if !done && len(orphaned) > 0 {
 		copyTo(nil)
 	}

@@ -328,7 +328,7 @@ func (p *player) storage() {
 		}
 	}
 	for _, r := range moved {
-		Relocate([]*Queue{p.q}, r.refs, func(live []uint64) uint64 { return p.log.move(r.pos, live) })
+		Relocate([]*Queue{p.q}, r.pos, r.refs, func(live []uint64) uint64 { return p.log.move(r.pos, live) })
 	}
 }
 

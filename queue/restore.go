@@ -119,12 +119,12 @@ func (q *Queue) Close() (pos uint64) {
 	})
 }
 
-// Relocate moves one record of the log for the queues that hold it. refs are
-// its (queue id, sequence number) pairs and qs[i] the queue of pair i, nil when
-// there is none. The queues are locked, ascending by id; if any still holds its
-// message, move is called once with the pairs that do and returns the record's
-// position from now on.
-func Relocate(qs []*Queue, refs []uint64, move func(live []uint64) uint64) {
+// Relocate moves the record at pos in the log for the queues that hold it. refs
+// are its (queue id, sequence number) pairs and qs[i] the queue of pair i, nil
+// when there is none. The queues are locked, ascending by id; if any still holds
+// its message there, move is called once with the pairs that do and returns the
+// record's position from now on.
+func Relocate(qs []*Queue, pos uint64, refs []uint64, move func(live []uint64) uint64) {
 	var (
 		lockRoom [16]*Queue
 		liveRoom [32]uint64
@@ -135,16 +135,16 @@ func Relocate(qs []*Queue, refs []uint64, move func(live []uint64) uint64) {
 	}
 	live := liveRoom[:0]
 	for i, q := range qs {
-		if q != nil && q.logEntry(refs[2*i+1]) != nil {
+		if q != nil && q.heldAt(pos, refs[2*i+1]) != nil {
 			live = append(live, refs[2*i], refs[2*i+1])
 		}
 	}
 	if len(live) > 0 {
-		pos := move(live)
+		to := move(live)
 		for i, q := range qs {
 			if q != nil {
-				if e := q.logEntry(refs[2*i+1]); e != nil {
-					e.loc = pos
+				if e := q.heldAt(pos, refs[2*i+1]); e != nil {
+					e.loc = to
 				}
 			}
 		}
@@ -154,9 +154,9 @@ func Relocate(qs []*Queue, refs []uint64, move func(live []uint64) uint64) {
 	}
 }
 
-// logEntry returns the entry of seq if its contents are in the log.
-func (q *Queue) logEntry(seq uint64) *entry {
-	if e := q.state.index.entry(seq); e != nil && inLog(e.loc) {
+// heldAt returns the entry of seq if its contents are at pos in the log.
+func (q *Queue) heldAt(pos, seq uint64) *entry {
+	if e := q.state.index.entry(seq); e != nil && e.loc == pos {
 		return e
 	}
 	return nil

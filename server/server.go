@@ -152,7 +152,7 @@ func (s *Server) open() error {
 		return err
 	}
 	s.log, err = persistence.Open(persistence.Options{FS: s.opt.fs, Owner: s.broker, Locked: true,
-		Incarnation: incarnation, Salvage: s.opt.Salvage, OnError: s.fail,
+		Incarnation: incarnation, Salvage: s.opt.Salvage, OnError: s.logFailed,
 		OnFull: func(full bool) { s.broker.SetAlarm(broker.DiskAlarm, full) }, Logger: s.opt.Logger})
 	if err != nil {
 		return fmt.Errorf("open message store in %s: %w", s.opt.DataDir, err)
@@ -188,6 +188,12 @@ func (s *Server) fail(err error) {
 		s.opt.Logger.Error("node cannot go on", "err", err)
 	default:
 	}
+}
+
+// logFailed tells the broker too, after the error itself: it counts.
+func (s *Server) logFailed(err error) {
+	s.fail(err)
+	s.broker.Fail()
 }
 
 // Err gives the error that ended the node, when one has.
