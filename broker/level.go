@@ -13,6 +13,8 @@ type level struct {
 	// named: server properties carry leveret_version beside RabbitMQ's own, of
 	// which 3.10 is an exact replay.
 	named bool
+	// deliveryLimit is that of quorum queues that do not say theirs; 0: none.
+	deliveryLimit int64
 }
 
 func levelOf(name string) (level, error) {
@@ -22,7 +24,7 @@ func levelOf(name string) (level, error) {
 	case "", "3.13":
 		return level{name: "3.13", reported: "3.13.7", named: true}, nil
 	case "4.3":
-		return level{name: name, reported: "4.3.0", named: true}, nil
+		return level{name: name, reported: "4.3.0", named: true, deliveryLimit: 20}, nil
 	}
 	return level{}, fmt.Errorf("compatibility %q: must be 3.10, 3.13 or 4.3", name)
 }

@@ -9,8 +9,9 @@ import (
 // Arguments are the checked x-arguments of a queue.
 type Arguments struct {
 	Settings
-	Type  string     // x-queue-type; "classic" when absent
-	Table wire.Table // as declared, to be listed and compared
+	Type        string     // x-queue-type; "classic" when absent
+	MaxPriority uint8      // x-max-priority; 0: none
+	Table       wire.Table // as declared, to be listed and compared
 }
 
 // place names a queue in errors.
@@ -60,6 +61,25 @@ func readArguments(t wire.Table) Arguments {
 	return a
 }
 
+// Suits returns the 406 of a queue type that cannot be transient, exclusive or
+// auto-delete (RabbitMQ: every type but classic).
+func (a *Arguments) Suits(vhost, name string, durable, exclusive, autoDelete bool) error {
+	property := ""
+	switch {
+	case a.Type == "classic":
+		return nil
+	case autoDelete:
+		property = "auto-delete"
+	case exclusive:
+		property = "exclusive-owner"
+	case !durable:
+		property = "non-durable"
+	default:
+		return nil
+	}
+	return wire.Errorf(wire.PreconditionFailed, "invalid property '%s' for %s", property, place{vhost, name})
+}
+
 // checkType refuses arguments that another queue type understands.
 func (a *Arguments) checkType(at place) error {
 	for _, f := range a.Table {
@@ -89,7 +109,7 @@ func checkLocator(t wire.Table) error {
 // checkSupported refuses what this version does not do rather than accept it
 // and do something else.
 func (a *Arguments) checkSupported(at place) error {
-	if a.Type != "classic" {
+	if a.Type == "stream" {
 		return at.unsupported("x-queue-type", a.Type)
 	}
 	for _, f := range a.Table {

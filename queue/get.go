@@ -37,6 +37,12 @@ func (q *Queue) get(w *work, g *get) {
 		q.fetch()
 		return
 	}
+	if q.counting {
+		q.showCount(w, g.seq, &d, true)
+		if !g.noAck {
+			q.noteSent(h, 1)
+		}
+	}
 	q.counters.Delivered++
 	if d.Redelivered {
 		q.counters.Redelivered++

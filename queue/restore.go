@@ -46,9 +46,7 @@ func (q *Queue) RestoreSettled(from, to uint64) {
 		defer s.index.trim(last)
 	}
 	for seq, e := s.index.nextLive(from); e != nil && seq <= to; seq, e = s.index.nextLive(seq + 1) {
-		if e.meta&markTimed != 0 {
-			s.timed--
-		}
+		s.unmark(seq, e)
 		s.ready--
 		s.bytes -= e.body()
 		s.index.free(seq)
@@ -66,7 +64,20 @@ func (q *Queue) RestoreFact(kind uint8, a, b uint64) {
 			q.state.suspect = a + 1
 		} else if e := q.state.index.entry(a); e != nil {
 			e.meta |= markDelivered
+			if q.counting {
+				q.state.setCount(a, e, uint32(b))
+			}
 		}
+	case FactSent:
+		q.restoreSent(a, a+b)
+	}
+}
+
+// restoreSent marks what was with a consumer.
+func (q *Queue) restoreSent(from, to uint64) {
+	x := &q.state.index
+	for seq, e := x.nextLive(from); e != nil && seq <= to; seq, e = x.nextLive(seq + 1) {
+		e.meta |= markDelivered | markOut
 	}
 }
 
@@ -78,10 +89,27 @@ func (q *Queue) Restored(clean bool) {
 		if !clean {
 			s.suspect = s.index.tail
 		}
-		if s.next, _ = s.index.nextLive(1); s.timed > 0 || s.config.Limit != nil {
-			q.apply(w, &Command{Kind: Tick})
-		}
+		s.next, _ = s.index.nextLive(1)
+		q.apply(w, &Command{Kind: Recover})
 	})
+}
+
+// recover brings the restored messages in order. What was with a consumer when
+// the node ended has come back.
+func (s *State) recover(fx *Effects) {
+	if !s.config.Counting && s.lanes == nil {
+		return
+	}
+	for seq, e := s.index.nextLive(1); e != nil; seq, e = s.index.nextLive(seq + 1) {
+		if s.lanes != nil {
+			s.lanes.join(seq, e.meta)
+		}
+		if e.meta&markOut != 0 && s.config.Counting && !s.count(seq, e, fx) {
+			s.uncount(statusReady, e)
+			e.meta &^= statusMask
+			s.bury(seq, e, reasonDeliveryLimit, fx)
+		}
+	}
 }
 
 // Live calls visit for every reference to a record that the queue holds.
@@ -110,7 +138,7 @@ func (q *Queue) Close() (pos uint64) {
 			w.append().Fact(FactReturn, q.opt.ID, s.suspect-1, 0)
 		}
 		for ; e != nil; seq, e = s.index.nextLive(seq + 1) {
-			if seq >= s.suspect && e.meta&(markDelivered|markPersistent) == markDelivered|markPersistent {
+			if seq >= s.suspect && e.meta&(markDelivered|markPersistent|markCounted) == markDelivered|markPersistent {
 				w.append().Fact(FactReturn, q.opt.ID, seq, 1)
 			}
 		}
@@ -143,6 +171,7 @@ func Relocate(qs []*Queue, refs []uint64, move func(live []uint64) uint64) {
 			if q != nil {
 				if e := q.logEntry(refs[2*i+1]); e != nil {
 					e.loc = pos
+					q.relocated(refs[2*i+1], e)
 				}
 			}
 		}
@@ -150,6 +179,21 @@ func Relocate(qs []*Queue, refs []uint64, move func(live []uint64) uint64) {
 	for _, q := range order {
 		q.mu.Unlock()
 	}
+}
+
+// relocated writes again what the log knew of a message, behind its new place.
+func (q *Queue) relocated(seq uint64, e *entry) {
+	if e.meta&(markCounted|markOut) == 0 {
+		return
+	}
+	a := q.opt.Log.Begin()
+	if e.meta&markCounted != 0 {
+		a.Fact(FactReturn, q.opt.ID, seq, uint64(q.state.counts[seq]))
+	}
+	if e.meta&markOut != 0 {
+		a.Fact(FactSent, q.opt.ID, seq, 0)
+	}
+	a.Commit()
 }
 
 // logEntry returns the entry of seq if its contents are in the log.

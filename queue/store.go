@@ -15,6 +15,11 @@ func (b *Batch) store() uint64 {
 			b.spilled = false
 		}
 	}
+	for _, q := range b.queues {
+		if len(q.sent) > 0 {
+			q.logSent(&b.work)
+		}
+	}
 	base := b.commit()
 	for _, s := range b.stored {
 		s.e.loc = base + s.rel
