@@ -58,6 +58,9 @@ func readArguments(t wire.Table) Arguments {
 	if v, ok := t.Get("x-queue-type"); ok {
 		a.Type = v.(string)
 	}
+	if n := number(t, "x-max-priority"); n != nil {
+		a.MaxPriority = uint8(*n)
+	}
 	return a
 }
 
@@ -127,8 +130,7 @@ func (p place) unsupported(key string, v any) error {
 // laterArguments says whether an argument asks for something of a later version.
 func laterArguments(key string, v any) bool {
 	switch key {
-	case "x-max-priority",
-		"x-delayed-retry-min", "x-delayed-retry-max", "x-delayed-retry-multiplier", "x-delayed-retry-jitter":
+	case "x-delayed-retry-min", "x-delayed-retry-max", "x-delayed-retry-multiplier", "x-delayed-retry-jitter":
 		return true
 	case "x-delayed-retry-type":
 		return v != "disabled"

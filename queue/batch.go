@@ -203,6 +203,9 @@ func (q *Queue) enqueue(w *work, n uint64) uint64 {
 	if q.logged && (m.Persistent || q.counting && q.quorum()) { // RabbitMQ: quorum queues keep everything
 		c.Marks |= markPersistent
 	}
+	if most := q.opt.Arguments.MaxPriority; most > 0 { // RabbitMQ: what is above counts as the highest
+		c.Marks |= uint32(min(m.Priority, most)) << priorityShift
+	}
 	if m.TTL >= 0 {
 		c.TTL = m.TTL * 1e6
 		c.Now = q.time(w)

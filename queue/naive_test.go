@@ -21,6 +21,7 @@ type naive struct {
 	maxBytes  int
 	overflow  string
 	quorum    bool
+	highest   int             // priority
 	limit     int             // of deliveries; negative: none
 	first     []*naiveMessage // of a quorum queue: what came back to the head
 }
@@ -41,6 +42,8 @@ func newNaive(args wire.Table) *naive {
 			n.maxBytes = int(f.Value.(int32))
 		case "x-overflow":
 			n.overflow = f.Value.(string)
+		case "x-max-priority":
+			n.highest = int(f.Value.(int32))
 		case "x-queue-type":
 			n.quorum = f.Value == "quorum"
 		case "x-delivery-limit":
@@ -57,6 +60,7 @@ type naiveMessage struct {
 	leaving    bool
 	refused    bool
 	serial     int
+	priority   int
 	count      int           // how often it came back
 	out        bool          // the log has it with a consumer
 	deadline   time.Duration // 0: none
@@ -78,12 +82,13 @@ func (n *naive) head() *naiveMessage {
 			return m
 		}
 	}
+	var head *naiveMessage
 	for _, m := range n.messages {
-		if m.holder == nil && !m.leaving {
-			return m
+		if m.holder == nil && !m.leaving && (head == nil || m.priority > head.priority) {
+			head = m
 		}
 	}
-	return nil
+	return head
 }
 
 func (n *naive) remove(m *naiveMessage) {

@@ -19,7 +19,7 @@ func (q *Queue) Restore(pos uint64, size uint32, flags uint8, index uint64, attr
 		deadline = (a.deadline - q.epoch.UnixMilli()) * 1e6
 		q.state.timed++
 	}
-	e.meta |= headMark(a.head)
+	e.meta |= headMark(a.head) | uint32(min(a.priority, q.opt.Arguments.MaxPriority))<<priorityShift
 	q.state.restore(index, e, deadline)
 }
 

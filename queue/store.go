@@ -54,6 +54,9 @@ func (b *Batch) storeMessage(o *op) (again bool) {
 		if q.settings.MaxLengthBytes != nil {
 			b.note.head = int(e.meta >> headShift)
 		}
+		if e.priority() > 0 {
+			b.note.priority = m.Priority
+		}
 		b.refer(q, seq, e)
 	}
 	if len(b.refs) > 0 {
