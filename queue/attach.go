@@ -33,7 +33,7 @@ func (s *State) number() uint32 {
 
 // detach ends a consumer; what it holds it may still settle.
 func (s *State) detach(h *holder, now int64, fx *Effects) {
-	s.recall(h)
+	s.recall(h, fx)
 	if h.level == nil {
 		return
 	}

@@ -38,6 +38,12 @@ func (q *Queue) get(w *work, g *get) {
 		q.fetch()
 		return
 	}
+	if q.counting {
+		q.showCount(w, g.seq, &d, true)
+		if !g.noAck {
+			q.noteSent(h, 1)
+		}
+	}
 	q.countGet(g.noAck, d.Redelivered)
 	q.apply(w, &Command{Kind: Tick}) // RabbitMQ: what has expired behind the message is not counted
 	g.done(d, q.state.ready, true)
