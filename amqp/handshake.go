@@ -180,6 +180,7 @@ func (c *conn) start() (*broker.User, error) {
 		return nil, err
 	}
 	user, err := c.srv.opt.Broker.Authenticate(name, password, c.peer.loopback)
+	c.srv.countLogin(err == nil)
 	if err != nil {
 		refused := wire.Errorf(wire.AccessRefused,
 			"Login was refused using authentication mechanism %s. For details see the broker logfile.", ok.Mechanism)
@@ -240,6 +241,7 @@ func (c *conn) enter(user *broker.User, m *wire.ConnectionOpen) error {
 	}
 	c.session, c.peer.vhost = session, m.VirtualHost
 	c.state, c.deadline = running, time.Time{}
+	c.show()
 	c.out.reply(0, &wire.ConnectionOpenOk{})
 	c.in.wake() // for the read deadline
 	c.log.Info("AMQP connection open", "user", c.peer.user, "vhost", c.peer.vhost)

@@ -67,6 +67,7 @@ type Server struct {
 	bodies   wire.Bodies            // of publishes under way
 	alarm    atomic.Pointer[string] // why publishing is held; nil: it is not
 	group    sync.WaitGroup         // connections
+	churn    churn
 
 	mu        sync.Mutex
 	closing   bool

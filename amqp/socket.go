@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -41,6 +42,8 @@ type socket struct {
 	coldAt   time.Time
 	reads    int // waits while cold, since
 	since    time.Time
+
+	octets, received atomic.Uint64 // that came, and the reads they came by
 
 	woken chan struct{} // capacity 1; for a reader that waits but does not read
 
@@ -115,6 +118,8 @@ func (s *socket) Read(b []byte) (int, error) {
 		n, err := s.nc.Read(b)
 		if n > 0 {
 			s.heard, s.active = true, true
+			s.octets.Add(uint64(n))
+			s.received.Add(1)
 			return n, nil
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {

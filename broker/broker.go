@@ -77,8 +77,10 @@ type Broker struct {
 	users    map[string]*presence // by name: those with sessions
 	opened   int                  // sessions
 	imported ImportReport         // the last
+	retired  Traffic              // of deleted virtual hosts
 
 	channels atomic.Int64
+	churn    churn
 	replies  replies
 	alarms   alarms
 	random   random
@@ -97,6 +99,9 @@ type vhost struct {
 	// gone counts deleted queues: a cached route of the default exchange holds
 	// while it stands.
 	gone atomic.Uint64
+
+	counts  publishCounts
+	retired queue.Counters // of deleted queues
 }
 
 type queueRef struct {

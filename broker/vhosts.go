@@ -115,6 +115,8 @@ func (b *Broker) dropVHost(v *vhost) (pos uint64, cs []meta.Change) {
 		if _, at, err := q.Delete(false, false); err == nil {
 			pos = max(pos, at)
 		}
+		v.retire(q)
+		b.churn.deleted.Add(1)
 		delete(b.byID, q.def.ID)
 	}
 	for _, x := range v.exchanges {
@@ -123,6 +125,8 @@ func (b *Broker) dropVHost(v *vhost) (pos uint64, cs []meta.Change) {
 	}
 	clear(v.queues)
 	clear(v.exchanges)
+	gone := v.past()
+	b.retired.add(&gone)
 	v.gone.Add(1)
 	delete(b.vhosts, v.name)
 	return pos, b.meta.DeleteVHost(v.name)
