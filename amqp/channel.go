@@ -52,10 +52,7 @@ type channel struct {
 	unacked   unacked    // also the delivery tags
 	holders   holders
 	consumers map[string]*consumer
-	counts    counts
-	// For lists, which must not look at mode.
-	window        *broker.Confirms // nil: no confirms
-	transactional bool
+	shown     shown
 }
 
 // channels finds channels by number.

@@ -47,7 +47,7 @@ func (ch *channel) getter(q *queue.Queue) *consumer {
 	}
 	g := &consumer{ch: ch, qc: q.Getter(), getter: true}
 	ch.mu.Lock()
-	g.counts = ch.counts.of(q)
+	g.counts = ch.shown.counts.of(q)
 	ch.holders.add(g)
 	ch.mu.Unlock()
 	ch.getters[q] = g

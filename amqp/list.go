@@ -127,17 +127,17 @@ func (ch *channel) view(c *broker.ConnectionView) *broker.ChannelView {
 	if ch.muted {
 		return nil
 	}
-	v := &broker.ChannelView{Connection: c, Number: ch.id, Confirm: ch.window != nil, Transactional: ch.transactional,
+	v := &broker.ChannelView{Connection: c, Number: ch.id, Confirm: ch.shown.window != nil, Transactional: ch.shown.transactional,
 		Prefetch: int(ch.credit.each), GlobalPrefetch: int(ch.credit.limit.Load()), Unacked: ch.unacked.live,
-		UncommittedPublishes: ch.publisher.Uncommitted(), Publish: ch.publisher.Counts(), DeliveriesOfOthers: ch.counts.others}
-	if ch.window != nil {
-		v.Publish.Confirmed, v.Unconfirmed = ch.window.Counts()
+		UncommittedPublishes: ch.publisher.Uncommitted(), Publish: ch.publisher.Counts(), DeliveriesOfOthers: ch.shown.counts.others}
+	if ch.shown.window != nil {
+		v.Publish.Confirmed, v.Unconfirmed = ch.shown.window.Counts()
 	}
 	for _, s := range ch.acks.tx {
 		v.UncommittedSettles += int(s.to - s.from + 1)
 	}
-	v.Deliveries = make(map[string]broker.DeliverCounts, len(ch.counts.byQueue))
-	for name, n := range ch.counts.byQueue {
+	v.Deliveries = make(map[string]broker.DeliverCounts, len(ch.shown.counts.byQueue))
+	for name, n := range ch.shown.counts.byQueue {
 		v.Deliveries[name] = *n
 	}
 	for _, tag := range slices.Sorted(maps.Keys(ch.consumers)) {
@@ -152,7 +152,14 @@ func (k *consumer) view(ch *broker.ChannelView) broker.ConsumerView {
 		Prefetch: int(o.Prefetch), Priority: o.Priority, Arguments: o.Arguments}
 }
 
-// counts of a channel's deliveries; guarded by channel.mu.
+// shown is what only lists want to know of a channel; guarded by channel.mu.
+type shown struct {
+	counts        counts
+	window        *broker.Confirms // nil: no confirms
+	transactional bool
+}
+
+// counts of a channel's deliveries.
 type counts struct {
 	byQueue map[string]*broker.DeliverCounts
 	others  broker.DeliverCounts // of queues beyond countedMost
