@@ -52,7 +52,7 @@ type channel struct {
 	unacked   unacked    // also the delivery tags
 	holders   holders
 	consumers map[string]*consumer
-	shown     shown
+	listing   listing
 }
 
 // channels finds channels by number.
@@ -137,7 +137,7 @@ func (c *conn) open(h wire.Head, payload []byte) error {
 		return nil
 	}
 	ch := &channel{conn: c, id: h.Channel, consumers: make(map[string]*consumer)}
-	ch.publisher = c.session.NewPublisher(ch)
+	ch.publisher = c.session.NewPublisher(ch.id, ch)
 	c.channels.add(ch)
 	c.srv.churn.channelsOpened.Add(1)
 	c.out.reply(ch.id, &wire.ChannelOpenOk{})

@@ -53,10 +53,10 @@ func (c *conn) fail(ch *channel, class, method uint16, err error) {
 	switch {
 	case ch != nil && ch.delay(class, method, err):
 	case ch != nil && !reply.Connection && !reply.Code.Hard():
-		c.log.Warn("closing AMQP channel", "channel", ch.id, "err", reply, "cause", reply.Cause)
+		c.logChannelError(ch, wire.MethodName(class, method), reply)
 		ch.close(class, method, reply)
 	default:
-		c.log.Error("closing AMQP connection", "err", reply, "cause", reply.Cause)
+		c.logError(ch, wire.MethodName(class, method), reply)
 		c.close(class, method, reply)
 	}
 }
@@ -68,7 +68,7 @@ func (c *conn) undecodable(ch *channel, err error) error {
 	var bad *wire.MethodError
 	switch {
 	case errors.Is(err, wire.ErrUnknownMethod), errors.Is(err, wire.ErrBadTable):
-		return errors.Join(errDropped, err)
+		return dropped(err)
 	case errors.As(err, &bad):
 		c.fail(ch, bad.Class, bad.Method, bad.Reply)
 	default:

@@ -20,7 +20,7 @@ func (ch *channel) confirmSelect(m *wire.ConfirmSelect) error {
 		ch.confirms.emit = ch.emitConfirm
 		ch.publisher.SelectConfirms(ch.confirmable)
 		ch.mu.Lock()
-		ch.shown.window = ch.publisher.Confirms()
+		ch.listing.window = ch.publisher.Confirms()
 		ch.mu.Unlock()
 	}
 	if !m.Nowait {

@@ -2,6 +2,7 @@ package amqp
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync/atomic"
@@ -26,6 +27,8 @@ var (
 	errEnded   = errors.New("amqp: connection ended")
 	errTimeout = errors.New("amqp: the client did not answer in time")
 	errSilent  = errors.New("amqp: missed heartbeats from client")
+	errRefused = errors.New("amqp: login refused")
+	errUnheard = errors.New("amqp: the client sent nothing")
 )
 
 // conn is one connection. All of it belongs to the reader goroutine, except in,
@@ -60,15 +63,18 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.in.flush = func() { c.out.flush(c.in.try) }
 	c.r = wire.NewReader(c.in)
 	c.peer = newPeer(nc)
-	c.log = s.opt.Logger.With("conn", c.peer.name)
+	c.peer.pid = fmt.Sprintf("<0.%d.0>", s.accepted.Add(1)+1) // <0.1.0> is the node itself
+	c.log = s.opt.Logger.With("domain", "connection", "pid", c.peer.pid)
 	return c
 }
 
 // serve is the reader goroutine.
 func (c *conn) serve() {
 	defer c.srv.remove(c)
-	c.log.Info("accepting AMQP connection")
-	err := c.handshake()
+	err := c.secure()
+	if err == nil {
+		err = c.handshake()
+	}
 	for err == nil {
 		err = c.readFrame()
 		if errors.Is(err, errIdle) {
@@ -249,9 +255,8 @@ func (c *conn) end(err error) {
 	}
 	c.r.Close()
 	c.out.close()
-	if c.state == leaving || errors.Is(err, errEnded) {
-		c.log.Info("closing AMQP connection", "user", c.peer.user)
-	} else {
-		c.log.Warn("closing AMQP connection", "user", c.peer.user, "err", err)
-	}
+	c.logClosed(err)
 }
+
+// dropped is errDropped with what the client did.
+func dropped(why error) error { return fmt.Errorf("%w: %w", errDropped, why) }

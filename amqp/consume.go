@@ -136,7 +136,7 @@ func (ch *channel) announce(k *consumer, noWait bool) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	ch.holders.add(k)
-	k.counts = ch.shown.counts.of(k.qc.Queue())
+	k.counts = ch.listing.counts.of(k.qc.Queue())
 	if !noWait {
 		ch.send(&wire.BasicConsumeOk{ConsumerTag: k.tag})
 	}

@@ -25,6 +25,9 @@ func (k *consumer) Deliver(ds []queue.Delivery) int {
 	if !k.noAck {
 		k.admitted -= int64(n)
 	}
+	if ch.conn.session.Tracing() {
+		ch.conn.session.Delivered(ch.id, k.qc.Queue(), ds[:n])
+	}
 	return n
 }
 

@@ -47,7 +47,7 @@ func (ch *channel) getter(q *queue.Queue) *consumer {
 	}
 	g := &consumer{ch: ch, qc: q.Getter(), getter: true}
 	ch.mu.Lock()
-	g.counts = ch.shown.counts.of(q)
+	g.counts = ch.listing.counts.of(q)
 	ch.holders.add(g)
 	ch.mu.Unlock()
 	ch.getters[q] = g
@@ -96,4 +96,7 @@ func (g *consumer) got(noAck bool, d *queue.Delivery, remaining int) {
 		Exchange: string(exchange), RoutingKey: string(key), MessageCount: uint32(remaining),
 	})
 	s.content(ch.id, &d.Content, o.frameMax)
+	if ch.conn.session.Tracing() {
+		ch.conn.session.Delivered(ch.id, g.qc.Queue(), []queue.Delivery{*d})
+	}
 }

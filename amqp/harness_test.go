@@ -44,7 +44,10 @@ func startLimited(t testing.TB, opt Options, limits broker.NodeLimits) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt.Broker, opt.Logger = b, slog.New(slog.DiscardHandler)
+	opt.Broker = b
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
 	s := New(opt)
 	t.Cleanup(func() {
 		s.Shutdown(context.Background())

@@ -23,14 +23,6 @@ func (s *Server) Churn() broker.ConnectionChurn {
 		ChannelsClosed: c.channelsClosed.Load(), Logins: c.logins.Load(), FailedLogins: c.failedLogins.Load()}
 }
 
-func (s *Server) countLogin(good bool) {
-	if good {
-		s.churn.logins.Add(1)
-	} else {
-		s.churn.failedLogins.Add(1)
-	}
-}
-
 // Connections lists the open connections by name, from open-ok on.
 func (s *Server) Connections() []broker.ConnectionView {
 	var all []broker.ConnectionView
@@ -98,7 +90,7 @@ func (c *conn) view() broker.ConnectionView {
 		ChannelMax: c.channels.max, FrameMax: c.out.frameMax, Heartbeat: 2 * c.beat.half,
 		Channels: c.channels.count(), Wire: c.out.counts(),
 	}
-	v.Wire.Received, v.Wire.Reads = c.in.octets.Load(), c.in.received.Load()
+	v.Wire.Received, v.Wire.Reads = c.in.came.octets.Load(), c.in.came.reads.Load()
 	if c.told.Load() {
 		v.State = "blocked"
 	}
@@ -127,17 +119,17 @@ func (ch *channel) view(c *broker.ConnectionView) *broker.ChannelView {
 	if ch.muted {
 		return nil
 	}
-	v := &broker.ChannelView{Connection: c, Number: ch.id, Confirm: ch.shown.window != nil, Transactional: ch.shown.transactional,
+	v := &broker.ChannelView{Connection: c, Number: ch.id, Confirm: ch.listing.window != nil, Transactional: ch.listing.transactional,
 		Prefetch: int(ch.credit.each), GlobalPrefetch: int(ch.credit.limit.Load()), Unacked: ch.unacked.live,
-		UncommittedPublishes: ch.publisher.Uncommitted(), Publish: ch.publisher.Counts(), DeliveriesOfOthers: ch.shown.counts.others}
-	if ch.shown.window != nil {
-		v.Publish.Confirmed, v.Unconfirmed = ch.shown.window.Counts()
+		UncommittedPublishes: ch.publisher.Uncommitted(), Publish: ch.publisher.Counts(), DeliveriesOfOthers: ch.listing.counts.others}
+	if ch.listing.window != nil {
+		v.Publish.Confirmed, v.Unconfirmed = ch.listing.window.Counts()
 	}
 	for _, s := range ch.acks.tx {
 		v.UncommittedSettles += int(s.to - s.from + 1)
 	}
-	v.Deliveries = make(map[string]broker.DeliverCounts, len(ch.shown.counts.byQueue))
-	for name, n := range ch.shown.counts.byQueue {
+	v.Deliveries = make(map[string]broker.DeliverCounts, len(ch.listing.counts.byQueue))
+	for name, n := range ch.listing.counts.byQueue {
 		v.Deliveries[name] = *n
 	}
 	for _, tag := range slices.Sorted(maps.Keys(ch.consumers)) {
@@ -152,8 +144,8 @@ func (k *consumer) view(ch *broker.ChannelView) broker.ConsumerView {
 		Prefetch: int(o.Prefetch), Priority: o.Priority, Arguments: o.Arguments}
 }
 
-// shown is what only lists want to know of a channel; guarded by channel.mu.
-type shown struct {
+// listing is what only lists want to know of a channel; guarded by channel.mu.
+type listing struct {
 	counts        counts
 	window        *broker.Confirms // nil: no confirms
 	transactional bool

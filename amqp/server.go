@@ -22,11 +22,17 @@ type Options struct {
 	Logger *slog.Logger   // nil: slog.Default
 	Rand   io.Reader      // for consumer tags; nil: crypto/rand
 
+	// Mechanisms are offered in this order: PLAIN, AMQPLAIN, EXTERNAL; nil:
+	// AMQPLAIN PLAIN.
+	Mechanisms      []string
+	CertificateName CertificateName // for EXTERNAL
+
 	ChannelMax       uint16        // channels per connection; 0: 2047
 	FrameMax         uint32        // octets per frame; 0: 131072, at least 4096
 	Heartbeat        time.Duration // offered interval, whole seconds; 0: 60 s, negative: none
 	MaxMessageSize   uint64        // octets of one body; 0: 128 MiB
 	HandshakeTimeout time.Duration // from accept to connection.open; 0: 10 s
+	TLSTimeout       time.Duration // of a TLS handshake, before that; 0: 5 s
 	// SilentClose is how long a client that broke the handshake waits for the
 	// socket to close, so that guessing is slow; 0: 3 s.
 	SilentClose time.Duration
@@ -41,12 +47,16 @@ func (o *Options) defaults() {
 	or(&o.Heartbeat, 60*time.Second)
 	or(&o.MaxMessageSize, 128<<20)
 	or(&o.HandshakeTimeout, 10*time.Second)
+	or(&o.TLSTimeout, 5*time.Second)
 	or(&o.SilentClose, 3*time.Second)
 	or(&o.CloseTimeout, 5*time.Second)
 	o.FrameMax = max(o.FrameMax, wire.FrameMinSize)
 	o.Heartbeat = max(o.Heartbeat, 0)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.Mechanisms == nil {
+		o.Mechanisms = defaultMechanisms
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
@@ -68,6 +78,7 @@ type Server struct {
 	alarm    atomic.Pointer[string] // why publishing is held; nil: it is not
 	group    sync.WaitGroup         // connections
 	churn    churn
+	accepted atomic.Uint64 // connections so far, for their names in the log
 
 	mu        sync.Mutex
 	closing   bool

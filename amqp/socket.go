@@ -22,7 +22,7 @@ var longAgo = time.Unix(1, 0)
 // a time has come (heartbeat, timeouts), and the connection went idle.
 type socket struct {
 	nc  net.Conn
-	raw syscall.RawConn // nil: cannot be waited on without a buffer
+	raw syscall.RawConn // nil: it is waited on by reading one octet
 	// attend runs on the reader whenever a read was interrupted, and returns
 	// when it wants to run again (zero: only when woken). An error ends the
 	// connection.
@@ -39,11 +39,12 @@ type socket struct {
 	active   bool // octets came since the last interruption
 	boundary bool // between two frames: may be interrupted by errIdle
 	cold     bool // wait without a buffer
+	tasted   bool // first was read by Wait
+	first    [1]byte
 	coldAt   time.Time
-	reads    int // waits while cold, since
-	since    time.Time
+	waits    waits
 
-	octets, received atomic.Uint64 // that came, and the reads they came by
+	came traffic
 
 	woken chan struct{} // capacity 1; for a reader that waits but does not read
 
@@ -51,11 +52,20 @@ type socket struct {
 	pending bool // the deadline is in the past: attend has to run
 }
 
+// waits counts those while cold, since a time.
+type waits struct {
+	n     int
+	since time.Time
+}
+
+// traffic is what came.
+type traffic struct{ octets, reads atomic.Uint64 }
+
 func newSocket(nc net.Conn) *socket {
-	s := &socket{nc: nc, woken: make(chan struct{}, 1), flush: func() {}}
+	s := &socket{nc: nc, woken: make(chan struct{}, 1), flush: func() {}, cold: true}
 	if sc, ok := nc.(syscall.Conn); ok && canPeek {
 		if raw, err := sc.SyscallConn(); err == nil {
-			s.raw, s.peek, s.send, s.cold = raw, s.peekFD, s.sendFD, true
+			s.raw, s.peek, s.send = raw, s.peekFD, s.sendFD
 		}
 	}
 	return s
@@ -113,13 +123,17 @@ func (s *socket) wakeLocked() {
 
 // Read reads what there is, attending to interruptions meanwhile.
 func (s *socket) Read(b []byte) (int, error) {
+	if s.tasted && len(b) > 0 {
+		s.tasted = false
+		return copy(b, s.first[:]), nil
+	}
 	for {
 		s.flush()
 		n, err := s.nc.Read(b)
 		if n > 0 {
 			s.heard, s.active = true, true
-			s.octets.Add(uint64(n))
-			s.received.Add(1)
+			s.came.octets.Add(uint64(n))
+			s.came.reads.Add(1)
 			return n, nil
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -136,7 +150,7 @@ func (s *socket) Read(b []byte) (int, error) {
 func (s *socket) Wait() error {
 	for s.cold {
 		s.flush()
-		err := s.raw.Read(s.peek)
+		err := s.ready()
 		if err == nil {
 			s.warm()
 			return nil
@@ -151,14 +165,27 @@ func (s *socket) Wait() error {
 	return nil
 }
 
+// ready waits until a read would not.
+func (s *socket) ready() error {
+	if s.raw != nil {
+		return s.raw.Read(s.peek)
+	}
+	n, err := s.nc.Read(s.first[:])
+	if s.tasted = n > 0; s.tasted {
+		s.heard, s.active = true, true
+		return nil
+	}
+	return err
+}
+
 // warm counts a read of a cold connection.
 func (s *socket) warm() {
-	if s.reads++; s.reads < warmReads {
+	if s.waits.n++; s.waits.n < warmReads {
 		return
 	}
 	now := time.Now()
-	s.cold = now.Sub(s.since) > coldAfter
-	s.reads, s.since = 0, now
+	s.cold = now.Sub(s.waits.since) > coldAfter
+	s.waits = waits{since: now}
 	if !s.cold {
 		s.coldAt = now.Add(coldAfter)
 		s.mu.Lock()
@@ -193,7 +220,7 @@ func (s *socket) interrupted() error {
 // cool decides whether the connection goes cold now, or else when to look
 // again.
 func (s *socket) cool(next *time.Time) (idle bool) {
-	if s.raw == nil || s.cold {
+	if s.cold {
 		return false
 	}
 	now, active := time.Now(), s.active

@@ -16,7 +16,7 @@ func (ch *channel) txSelect() error {
 		ch.mode = txMode
 		ch.publisher.SelectTx()
 		ch.mu.Lock()
-		ch.shown.transactional = true
+		ch.listing.transactional = true
 		ch.mu.Unlock()
 	}
 	ch.send(&wire.TxSelectOk{})

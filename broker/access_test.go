@@ -36,7 +36,7 @@ func TestPermissionsChangeAtOnce(t *testing.T) {
 	n, ctx := newNode(t), t.Context()
 	n.user("u", "/")
 	c := n.client("u", "/")
-	p := c.NewPublisher(nil)
+	p := c.NewPublisher(1, nil)
 	n.must(c.declare(wire.QueueDeclare{Queue: "q"}))
 	n.must(publishTo(p, "", "q"))
 	_, err := n.PutPermission(ctx, meta.Permission{User: "u", VHost: "/", Configure: ".*", Write: "^$", Read: "^(?!q)"})
@@ -83,7 +83,7 @@ func TestTopicPermissions(t *testing.T) {
 	n.vhost("v")
 	n.user("u.1", "v")
 	c := n.client("u.1", "v")
-	p := c.NewPublisher(nil)
+	p := c.NewPublisher(1, nil)
 	n.must(c.declare(wire.QueueDeclare{Queue: "q"}))
 	for _, x := range []string{"t", "other"} {
 		n.must(c.declareExchange(wire.ExchangeDeclare{Exchange: x, Type: "topic"}))

@@ -26,10 +26,13 @@ func TestVHosts(t *testing.T) {
 	if created || err != nil {
 		t.Fatal(created, err)
 	}
-	n.restart()
+	if v, err := n.VHost("v"); err != nil || !v.Tracing {
+		t.Fatal(v, err)
+	}
+	n.restart() // RabbitMQ: tracing is off after a start
 	got, err := n.VHost("v")
 	n.must(err)
-	if got.Description != "" || got.Tags != nil || got.DefaultQueueType != "quorum" || !got.Tracing || got.Limits["max-queues"] != 3 {
+	if got.Description != "" || got.Tags != nil || got.DefaultQueueType != "quorum" || got.Tracing || got.Limits["max-queues"] != 3 {
 		t.Fatalf("%+v", got)
 	}
 	all := n.VHosts()
@@ -66,7 +69,7 @@ func TestDeleteVHost(t *testing.T) {
 	}
 	// What the connection still does, while it is closing, does no harm.
 	refused(t, c.declare(wire.QueueDeclare{Queue: "late"}), wire.ConnectionForced, "vhost 'v' is deleted")
-	p := c.NewPublisher(nil)
+	p := c.NewPublisher(1, nil)
 	refused(t, p.Check([]byte("x")), wire.NotFound, "no exchange 'x' in vhost 'v'")
 	c.Close()
 	if kindOf(t, n.DeleteVHost(ctx, "v")) != NotFound {
@@ -88,7 +91,7 @@ func TestPublishIntoDeletedVHost(t *testing.T) {
 	n.user("u", "v")
 	c := n.client("u", "v")
 	n.must(c.declare(wire.QueueDeclare{Queue: "q"}))
-	p := c.NewPublisher(nil)
+	p := c.NewPublisher(1, nil)
 	n.must(p.Check(nil))
 	x := p.x
 	n.must(n.DeleteVHost(t.Context(), "v"))

@@ -53,8 +53,15 @@ type Options struct {
 	// Compatibility is the RabbitMQ version whose answers are given: 3.10, 3.13
 	// or 4.3; empty is 3.13.
 	Compatibility string
+	// Version is RabbitMQ's version that clients are told; empty is that of
+	// Compatibility.
+	Version string
 	// NodeName is shown to clients as the cluster's name.
 	NodeName string
+	// FirstBoot is what an empty node is filled with.
+	FirstBoot FirstBoot
+	// LoopbackUsers may log in from this machine only; nil is guest.
+	LoopbackUsers []string
 	// Limits bounds what the whole node has.
 	Limits NodeLimits
 	// OnError is called once when metadata cannot be stored any more.
@@ -77,13 +84,13 @@ type Broker struct {
 	users    map[string]*presence // by name: those with sessions
 	opened   int                  // sessions
 	imported ImportReport         // the last
-	retired  Traffic              // of deleted virtual hosts
 
 	channels atomic.Int64
-	churn    churn
+	totals   totals
 	replies  replies
 	alarms   alarms
 	random   random
+	events   events
 	drops    atomic.Uint64 // dead letters that found no queue
 }
 
@@ -99,6 +106,8 @@ type vhost struct {
 	// gone counts deleted queues: a cached route of the default exchange holds
 	// while it stands.
 	gone atomic.Uint64
+	// tracing: messages are copied to amq.rabbitmq.trace.
+	tracing atomic.Bool
 
 	counts  publishCounts
 	retired queue.Counters // of deleted queues
@@ -121,6 +130,12 @@ func Open(o Options) (*Broker, error) {
 	if b.level, err = levelOf(o.Compatibility); err != nil {
 		return nil, err
 	}
+	if o.LoopbackUsers == nil {
+		b.opt.LoopbackUsers = []string{"guest"}
+	}
+	if o.Version != "" {
+		b.level.reported = o.Version
+	}
 	if err := b.random.seed(o.Rand); err != nil {
 		return nil, err
 	}
@@ -129,39 +144,25 @@ func Open(o Options) (*Broker, error) {
 	}
 	b.commits = newCommitter(o)
 	b.host = newHost(b)
+	b.events.init(b)
 	if err := b.raise(); err != nil {
 		return nil, err
 	}
 	if len(b.meta.VHosts)+len(b.meta.Users)+len(b.meta.Permissions) == 0 {
-		return b, b.firstBoot()
+		return b, b.firstBoot(o.FirstBoot)
 	}
 	return b, nil
 }
 
-// firstBoot makes what RabbitMQ makes: the virtual host /, guest/guest, and a
-// name that is the cluster's for ever.
-func (b *Broker) firstBoot() error {
-	hash, err := b.hash("guest")
-	if err != nil {
-		return err
-	}
-	id, err := b.generated("rabbitmq-cluster-id-")
-	if err != nil {
-		return err
-	}
-	guest := &meta.User{Name: "guest", PasswordHash: hash, Algorithm: meta.SHA256, Tags: []string{"administrator"}}
-	return b.administer(context.Background(), func() ([]meta.Change, error) {
-		cs := b.addVHost(&meta.VHost{Name: "/", Description: "Default virtual host"})
-		cs = append(cs, b.meta.PutUser(guest)...)
-		cs = append(cs, b.meta.PutGlobalParameter(&meta.GlobalParameter{Name: "internal_cluster_id", Value: mustJSON(id)})...)
-		return append(cs, b.meta.PutPermission(&meta.Permission{User: "guest", VHost: "/", Configure: ".*", Write: ".*", Read: ".*"})...), nil
-	})
-}
-
 // raise makes the living half of what was loaded.
 func (b *Broker) raise() error {
-	for name := range b.meta.VHosts {
+	for name, def := range b.meta.VHosts {
 		b.vhosts[name] = newVHost(name)
+		if def.Tracing { // RabbitMQ: nothing is traced after a start
+			quiet := *def
+			quiet.Tracing = false
+			b.meta.VHosts[name] = &quiet
+		}
 	}
 	for n, def := range b.meta.Policies {
 		b.vhosts[n.VHost].policies.set(n, b.compilePolicy(def))
@@ -231,6 +232,7 @@ const Version = "0.1.0"
 // stop has to remember. Sessions are closed before.
 func (b *Broker) Close(context.Context) error {
 	b.host.close()
+	b.events.close()
 	b.mu.RLock()
 	for id, q := range b.byID {
 		if b.exByID[id] == nil { // nobody cares how often a shelf has delivered

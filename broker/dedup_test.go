@@ -117,7 +117,7 @@ func deduplicated(t *testing.T) (s *Session, send func(p *Publisher, key string)
 
 func TestDedupExchange(t *testing.T) {
 	s, send := deduplicated(t)
-	p := s.NewPublisher(nil)
+	p := s.NewPublisher(1, nil)
 	send(p, "lost") // nothing is bound: the key does not count
 	bind(t, s, "x", "q", "")
 	for _, key := range []string{"a", "b", "a", "lost", "c", "b"} {
@@ -145,7 +145,7 @@ func (r *returns) Return(wire.Code, string, queue.Content) { r.n++ }
 func TestDedupMandatory(t *testing.T) {
 	s, _ := deduplicated(t)
 	r := &returns{}
-	p := s.NewPublisher(r)
+	p := s.NewPublisher(1, r)
 	mandatory := func() {
 		m, _ := message("x", "any", "m", wire.Table{{Name: dedupHeader, Value: "k"}})
 		view, err := wire.ScanProperties(m.Props)
@@ -174,7 +174,7 @@ func TestDedupByExchangeAndTransaction(t *testing.T) {
 	if err := wait(func(reply func(error)) { s.BindExchange(&wire.ExchangeBind{Source: "f", Destination: "x"}, reply) }); err != nil {
 		t.Fatal(err)
 	}
-	p := s.NewPublisher(nil)
+	p := s.NewPublisher(1, nil)
 	p.SelectTx()
 	for _, to := range []string{"f", "x", "f"} {
 		m, buffer := message(to, "any", "m", wire.Table{{Name: dedupHeader, Value: "k"}})
@@ -201,7 +201,7 @@ func TestDedupAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range 4 {
 		wg.Go(func() {
-			p := s.NewPublisher(nil)
+			p := s.NewPublisher(1, nil)
 			if n%2 == 0 {
 				p.SelectTx()
 			}

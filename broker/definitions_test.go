@@ -91,7 +91,7 @@ func (n *node) checkImported(t *testing.T) {
 		t.Errorf("%v %v", args, big)
 	}
 	n.must(c.declare(wire.QueueDeclare{Queue: "cart.log", Durable: true, Arguments: wire.Table{{Name: "x-expires", Value: int32(3600000)}}}))
-	p := c.NewPublisher(nil)
+	p := c.NewPublisher(1, nil)
 	n.must(publishTo(p, "cart", "cart.x"))
 	if ready, _, _ := q.Counts(); ready != 1 {
 		t.Error("not routed:", ready)
@@ -109,7 +109,7 @@ func TestInertExchange(t *testing.T) {
 	n.must(err)
 	n.restart()
 	c := n.client("guest", "/")
-	refused(t, publishTo(c.NewPublisher(nil), "x", ""), wire.PreconditionFailed, "exchange 'x' in vhost '/' is of type 'x-foo', which is not supported")
+	refused(t, publishTo(c.NewPublisher(1, nil), "x", ""), wire.PreconditionFailed, "exchange 'x' in vhost '/' is of type 'x-foo', which is not supported")
 	n.must(c.bind("q", "x", "k"))
 }
 

@@ -79,7 +79,7 @@ func TestDelayedInOrder(t *testing.T) {
 		declareDelayed(t, s, "x", "topic")
 		declareQueue(t, s, "q")
 		bind(t, s, "x", "q", "a.#")
-		p := s.NewPublisher(nil)
+		p := s.NewPublisher(1, nil)
 		for _, m := range []struct {
 			body string
 			ms   int
@@ -130,7 +130,7 @@ func TestDelayLimit(t *testing.T) {
 		declareDelayed(t, s, "x", "fanout")
 		declareQueue(t, s, "q")
 		bind(t, s, "x", "q", "")
-		p := s.NewPublisher(nil)
+		p := s.NewPublisher(1, nil)
 		sendDelayed(t, p, "x", "k", "late", int64(maxTTL))
 		m, _ := message("x", "k", "too late", wire.Table{{Name: "x-delay", Value: int64(maxTTL + 1)}})
 		view, err := wire.ScanProperties(m.Props)
@@ -159,7 +159,7 @@ func TestDelayedRoutesWhenDue(t *testing.T) {
 		}
 		bind(t, s, "x", "before", "k")
 		bind(t, s, "ae", "else", "")
-		p := s.NewPublisher(nil)
+		p := s.NewPublisher(1, nil)
 		sendDelayed(t, p, "x", "k", "m", int32(10))
 		sendDelayed(t, p, "x", "nobody", "lost", int32(10))
 		sendDelayed(t, p, "x", "k", "copied", int32(10), wire.Field{Name: "BCC", Value: wire.Array{"hidden"}})
@@ -188,7 +188,7 @@ func TestDelayedExpiration(t *testing.T) {
 		m, _ := message("x", "k", "m", nil)
 		props := wire.Properties{Flags: wire.FlagExpiration | wire.FlagHeaders | wire.FlagDeliveryMode, Expiration: "50", DeliveryMode: 2, Headers: wire.Table{{Name: "x-delay", Value: "100"}}}
 		m.Props = props.Append(nil)
-		p := s.NewPublisher(nil)
+		p := s.NewPublisher(1, nil)
 		publish(t, p, m)
 		p.Flush()
 		pass(140 * time.Millisecond)
@@ -209,7 +209,7 @@ func TestDelayedMandatory(t *testing.T) {
 		declareQueue(t, s, "q")
 		bind(t, s, "x", "q", "k")
 		r := &returns{}
-		p := s.NewPublisher(r)
+		p := s.NewPublisher(1, r)
 		for _, key := range []string{"k", "nobody"} {
 			m, _ := message("x", key, key, wire.Table{{Name: "x-delay", Value: int32(10)}})
 			view, err := wire.ScanProperties(m.Props)
@@ -255,7 +255,7 @@ func TestDelayedByOtherWays(t *testing.T) {
 		if err := wait(func(reply func(error)) { s.DeclareQueue(m, func(_ QueueInfo, err error) { reply(err) }) }); err != nil {
 			t.Fatal(err)
 		}
-		p := s.NewPublisher(nil)
+		p := s.NewPublisher(1, nil)
 		p.SelectTx()
 		sendDelayed(t, p, "f", "k", "tx", int32(10))
 		sendDelayed(t, p, "", "dying", "dead", int32(20), wire.Field{Name: "x", Value: "y"})
@@ -288,7 +288,7 @@ func TestDelayedListCancelFire(t *testing.T) {
 		declareQueue(t, s, "q")
 		bind(t, s, "x", "q", "")
 		start := time.Now()
-		p := s.NewPublisher(nil)
+		p := s.NewPublisher(1, nil)
 		for i, ms := range []int32{400, 300, 200, 100} {
 			sendDelayed(t, p, "x", "k", fmt.Sprint(i), ms)
 		}
@@ -318,7 +318,7 @@ func TestDelayedListCancelFire(t *testing.T) {
 func TestDelayedDeleted(t *testing.T) {
 	bubble(t, func(t *testing.T, s *Session) {
 		declareQueue(t, s, "q")
-		p := s.NewPublisher(nil)
+		p := s.NewPublisher(1, nil)
 		for _, ms := range []int32{10, 20} {
 			declareDelayed(t, s, "x", "fanout")
 			bind(t, s, "x", "q", "")
@@ -335,6 +335,22 @@ func TestDelayedDeleted(t *testing.T) {
 	})
 }
 
+// What waits in a deleted virtual host is gone.
+func TestDelayedVHostDeleted(t *testing.T) {
+	bubble(t, func(t *testing.T, s *Session) {
+		declareDelayed(t, s, "x", "fanout")
+		sendDelayed(t, s.NewPublisher(1, nil), "x", "k", "m", int32(10))
+		id := s.vhost.exchanges["x"].def.ID
+		if err := s.b.DeleteVHost(t.Context(), "/"); err != nil {
+			t.Fatal(err)
+		}
+		if s.b.group(id) != nil {
+			t.Fatal("the shelf is still there")
+		}
+		pass(time.Second)
+	})
+}
+
 // Many at the same time and in any order come in theirs.
 func TestDelayedMany(t *testing.T) {
 	bubble(t, func(t *testing.T, s *Session) {
@@ -342,7 +358,7 @@ func TestDelayedMany(t *testing.T) {
 		declareDelayed(t, s, "x", "fanout")
 		declareQueue(t, s, "q")
 		bind(t, s, "x", "q", "")
-		p := s.NewPublisher(nil)
+		p := s.NewPublisher(1, nil)
 		rnd := rand.New(rand.NewPCG(1, 9))
 		type sent struct{ ms, n int }
 		var all []sent

@@ -100,7 +100,7 @@ func TestHistoryReplaysByAllKeys(t *testing.T) {
 		declareQueue(t, s, name)
 		bind(t, s, "y", name, name)
 	}
-	p := s.NewPublisher(nil)
+	p := s.NewPublisher(1, nil)
 	m, _ := message("x", "key", "m", wire.Table{{Name: "BCC", Value: wire.Array{"bcc"}}})
 	publish(t, p, m)
 	p.Flush()

@@ -21,7 +21,7 @@ func (i *importer) apply() (cs []meta.Change) {
 	b := i.b
 	for _, v := range i.vhosts {
 		if b.meta.VHosts[v.Name] != nil {
-			cs = append(cs, b.meta.PutVHost(&v)...)
+			cs = append(cs, b.changeVHost(&v)...)
 		} else {
 			cs = append(cs, b.addVHost(&v)...)
 		}

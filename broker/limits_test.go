@@ -57,14 +57,14 @@ func TestChannelLimits(t *testing.T) {
 	a, b, other := n.client("u", "/"), n.client("u", "/"), n.client("guest", "/")
 	n.limit("u", "", "max-channels", 1)
 	n.must(a.MayOpenChannel())
-	p := a.NewPublisher(nil)
+	p := a.NewPublisher(1, nil)
 	refused(t, b.MayOpenChannel(), wire.NotAllowed, "number of channels opened for user 'u' has reached the maximum allowed user limit of (1)")
 	n.must(other.MayOpenChannel())
 	p.Close()
 	p.Close()
 	n.must(b.MayOpenChannel())
 	for range 3 {
-		other.NewPublisher(nil)
+		other.NewPublisher(1, nil)
 	}
 	refused(t, b.MayOpenChannel(), wire.NotAllowed, "number of channels opened on node 'leveret@test' has reached the maximum allowed limit of (3)")
 	n.must(a.MayConsume(1))

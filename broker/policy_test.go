@@ -270,7 +270,7 @@ func TestPolicyAlternateExchange(t *testing.T) {
 	}
 	n.must(c.declareExchange(wire.ExchangeDeclare{Exchange: "x", Type: "direct"}))
 	n.must(c.declareExchange(wire.ExchangeDeclare{Exchange: "x2", Type: "direct", Arguments: wire.Table{{Name: "alternate-exchange", Value: "ae2"}}}))
-	p := c.NewPublisher(nil)
+	p := c.NewPublisher(1, nil)
 	counts := func() [2]int {
 		a, _, _ := n.vhosts["/"].queues["ae"].Counts()
 		b, _, _ := n.vhosts["/"].queues["ae2"].Counts()

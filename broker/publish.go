@@ -20,6 +20,7 @@ type Returner interface {
 // batch until Flush. One goroutine uses it, but for Confirms.
 type Publisher struct {
 	s        *Session
+	channel  uint16
 	returner Returner
 	batch    *queue.Batch
 	x        *exchangeRef // of the last Check
@@ -51,9 +52,11 @@ type cached struct {
 const cacheMax = 512
 
 // NewPublisher makes the publisher of one channel.
-func (s *Session) NewPublisher(r Returner) *Publisher {
+func (s *Session) NewPublisher(channel uint16, r Returner) *Publisher {
 	s.countChannel(1)
-	return &Publisher{s: s, returner: r, batch: queue.NewBatch(), cache: map[string]*cached{}}
+	p := &Publisher{s: s, channel: channel, returner: r, batch: queue.NewBatch(), cache: map[string]*cached{}}
+	p.channelEvent("channel.created")
+	return p
 }
 
 // Check is what basic.publish answers before its content comes: the exchange
@@ -133,6 +136,9 @@ func (p *Publisher) place(m queue.Message, pub wire.Publish, headers []byte, cc 
 		p.s.b.replies.deliver(pub.RoutingKey, m.Content)
 	}
 	targets := p.targets(routed{exchange.Message{Key: pub.RoutingKey, Headers: headers, Props: m.Props}, cc, pub.Mandatory}, &m)
+	if p.s.vhost.tracing.Load() {
+		p.published(m.Content, pub.RoutingKey, cc, targets)
+	}
 	placed := p.found.send(p.batch, m, targets)
 	p.count(len(targets), placed, pub.Mandatory)
 	if placed {
@@ -327,6 +333,7 @@ func (p *Publisher) Close() {
 	if !p.closed {
 		p.closed = true
 		p.s.countChannel(-1)
+		p.channelEvent("channel.closed")
 	}
 	if p.confirms != nil {
 		p.confirms.close()

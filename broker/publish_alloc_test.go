@@ -20,7 +20,7 @@ func TestRoutingAllocates(t *testing.T) {
 			declare(t, s, kind, kind, nil)
 			declareQueue(t, s, "q."+kind)
 			bind(t, s, kind, "q."+kind, key)
-			p := s.NewPublisher(nil)
+			p := s.NewPublisher(1, nil)
 			if err := p.Check([]byte(kind)); err != nil {
 				t.Fatal(err)
 			}

@@ -37,6 +37,7 @@ func (b *Broker) raiseQueue(def *meta.Queue, owner *Session) (*queueRef, error) 
 	q.govern()
 	q.vhost.queues[def.Name] = q
 	b.byID[def.ID] = q.Queue
+	b.queueCreated(q)
 	return q, nil
 }
 
@@ -95,7 +96,7 @@ func (s *Session) declareQueue(m *wire.QueueDeclare) (*queueRef, []meta.Change, 
 	if err := s.may(Configure, "queue", name); err != nil {
 		return nil, nil, err
 	}
-	s.b.churn.declared.Add(1)
+	s.b.totals.declared.Add(1)
 	m = s.typed(name, m)
 	if q := s.vhost.queues[name]; q != nil {
 		return q, nil, s.redeclare(q, m)
@@ -142,7 +143,7 @@ func (s *Session) newQueue(name string, m *wire.QueueDeclare) (*queueRef, []meta
 	if err != nil {
 		return nil, nil, err
 	}
-	s.b.churn.created.Add(1)
+	s.b.totals.created.Add(1)
 	if owner != nil {
 		s.mu.Lock()
 		s.owned[q] = true
@@ -236,6 +237,7 @@ func (s *Session) DeleteQueue(m *wire.QueueDelete, reply func(int, error)) {
 		reply(0, err)
 		return
 	}
+	s.b.queueDeleted(q.def, s.opt.User.Name())
 	s.b.commits.save(pos, cs, func(err error) { reply(n, err) })
 }
 
@@ -255,7 +257,7 @@ func (b *Broker) deleteQueue(q *queueRef, ifUnused, ifEmpty bool) (n int, pos ui
 	delete(v.queues, q.def.Name)
 	delete(b.byID, q.def.ID)
 	v.retire(q)
-	b.churn.deleted.Add(1)
+	b.totals.deleted.Add(1)
 	gone, cs := b.meta.DeleteQueue(meta.Name{VHost: q.def.VHost, Name: q.def.Name})
 	cs = append(cs, b.unroute(gone, exchange.Dest{ID: q.def.ID})...)
 	v.gone.Add(1)
@@ -287,7 +289,11 @@ func (s *Session) Consume(name string, o queue.ConsumerOptions) (*queue.Consumer
 	if err != nil {
 		return nil, err
 	}
-	return q.Attach(o)
+	c, err := q.Attach(o)
+	if err == nil {
+		s.consumerCreated(c)
+	}
+	return c, err
 }
 
 // Cancel ends a consumer; its unacknowledged messages stay held. An auto-delete
@@ -295,6 +301,7 @@ func (s *Session) Consume(name string, o queue.ConsumerOptions) (*queue.Consumer
 // RabbitMQ answers basic.cancel only then.
 func (s *Session) Cancel(c *queue.Consumer) {
 	c.Cancel()
+	s.consumerDeleted(c)
 	s.b.autoDelete(c)
 }
 
@@ -302,6 +309,7 @@ func (s *Session) Cancel(c *queue.Consumer) {
 // same promise as Cancel.
 func (s *Session) Release(c *queue.Consumer) {
 	c.Release()
+	s.consumerDeleted(c)
 	s.b.autoDelete(c)
 }
 

@@ -22,20 +22,26 @@ func (u *User) Has(tag string) bool { return slices.Contains(u.def.Tags, tag) }
 var (
 	// ErrCredentials is an unknown user or a wrong password.
 	ErrCredentials = errors.New("invalid credentials")
-	// ErrLoopback is guest from another machine.
+	// ErrLoopback is guest, or another loopback user, from another machine.
 	ErrLoopback = errors.New("user can only connect via localhost")
 )
 
 // Authenticate checks a password. loopback says that the client is on this
-// machine; guest is refused otherwise, as RabbitMQ does.
+// machine; guest and the like are refused otherwise, as RabbitMQ does.
 func (b *Broker) Authenticate(user, password string, loopback bool) (*User, error) {
+	u, err := b.authenticate(user, password, loopback)
+	b.authenticated(user, err)
+	return u, err
+}
+
+func (b *Broker) authenticate(user, password string, loopback bool) (*User, error) {
 	b.mu.RLock()
 	def := b.meta.Users[user]
 	b.mu.RUnlock()
 	if def == nil || password == "" || !def.Matches(password) { // RabbitMQ: nobody has a blank password
 		return nil, ErrCredentials
 	}
-	if user == "guest" && !loopback {
+	if !loopback && slices.Contains(b.opt.LoopbackUsers, user) {
 		return nil, ErrLoopback
 	}
 	return &User{def}, nil
@@ -83,6 +89,7 @@ func (b *Broker) OpenSession(o SessionOptions) (*Session, error) {
 	s := &Session{b: b, vhost: v, opt: o, access: a, owned: map[*queueRef]bool{}}
 	v.sessions[s] = true
 	s.appear()
+	s.connectionEvent("connection.created")
 	return s, nil
 }
 
@@ -99,6 +106,7 @@ func (s *Session) Close() {
 	for q := range owned {
 		s.b.discard(q, false)
 	}
+	s.connectionEvent("connection.closed")
 }
 
 // Behind says that the disk has not caught up with what was published: whoever

@@ -73,11 +73,15 @@ func (c *Confirms) Counts() (confirmed, waiting uint64) {
 // Churn counts what comes and goes.
 type Churn struct{ QueuesDeclared, QueuesCreated, QueuesDeleted uint64 }
 
-type churn struct{ declared, created, deleted atomic.Uint64 }
+// totals are kept of what is gone.
+type totals struct {
+	declared, created, deleted atomic.Uint64 // queues
+	retired                    Traffic       // of deleted virtual hosts; guarded by Broker.mu
+}
 
 // Churn gives totals since the start.
 func (b *Broker) Churn() Churn {
-	return Churn{b.churn.declared.Load(), b.churn.created.Load(), b.churn.deleted.Load()}
+	return Churn{b.totals.declared.Load(), b.totals.created.Load(), b.totals.deleted.Load()}
 }
 
 // Traffic sums up a virtual host, or the node: what its publishers and queues
@@ -124,7 +128,7 @@ func (b *Broker) Traffic() (node Traffic, byVHost map[string]Traffic) {
 	sums := map[string]*Traffic{}
 	var living []*queueRef
 	b.mu.RLock()
-	node = b.retired
+	node = b.totals.retired
 	for name, v := range b.vhosts {
 		past := v.past()
 		sums[name] = &past

@@ -31,7 +31,7 @@ func TestTraffic(t *testing.T) {
 		n.must(c.declare(wire.QueueDeclare{Queue: name}))
 		n.must(c.bind(name, "amq.fanout", ""))
 	}
-	p := c.NewPublisher(&returns{})
+	p := c.NewPublisher(1, &returns{})
 	p.SelectConfirms(func() {})
 	c.send(p, "", "a", false, 3)
 	c.send(p, "amq.fanout", "", false, 2)
@@ -79,7 +79,7 @@ func TestUncommittedIsCounted(t *testing.T) {
 	n := newNode(t)
 	c := n.client("guest", "/")
 	n.must(c.declare(wire.QueueDeclare{Queue: "q"}))
-	p := c.NewPublisher(&returns{})
+	p := c.NewPublisher(1, &returns{})
 	p.SelectTx()
 	c.send(p, "", "q", false, 2)
 	if p.Uncommitted() != 2 || p.Counts() != (PublishCounts{}) {

@@ -64,7 +64,7 @@ func (b *Broker) putVHost(o VHostOptions) (cs []meta.Change, created bool, err e
 		return nil, false, err
 	}
 	if old != nil {
-		return b.meta.PutVHost(&def), false, nil
+		return b.changeVHost(&def), false, nil
 	}
 	if err := b.overVHosts(o.Name, 0); err != nil {
 		return nil, false, err
@@ -116,17 +116,20 @@ func (b *Broker) dropVHost(v *vhost) (pos uint64, cs []meta.Change) {
 			pos = max(pos, at)
 		}
 		v.retire(q)
-		b.churn.deleted.Add(1)
+		b.totals.deleted.Add(1)
 		delete(b.byID, q.def.ID)
 	}
 	for _, x := range v.exchanges {
 		x.gone.Store(true)
 		delete(b.exByID, x.def.ID)
+		if x.special != nil {
+			b.dropShelf(x)
+		}
 	}
 	clear(v.queues)
 	clear(v.exchanges)
 	gone := v.past()
-	b.retired.add(&gone)
+	b.totals.retired.add(&gone)
 	v.gone.Add(1)
 	delete(b.vhosts, v.name)
 	return pos, b.meta.DeleteVHost(v.name)
@@ -169,6 +172,6 @@ func (b *Broker) changeVHostLimits(ctx context.Context, vhost string, change fun
 		if def.Limits, err = change(old.Limits); err != nil {
 			return nil, err
 		}
-		return b.meta.PutVHost(&def), nil
+		return b.changeVHost(&def), nil
 	})
 }

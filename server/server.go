@@ -27,16 +27,35 @@ type Options struct {
 	DataDir string
 	// AMQP is the address to listen on, 127.0.0.1:0 by default.
 	AMQP string
+	// Listeners are the addresses to listen on when there are several; AMQP is
+	// left out then. The first is that of URL.
+	Listeners []Listener
+	TLS       TLS
+	Sockets   Sockets
+	// Protocol holds limits and timeouts of AMQP; its Broker and Logger are set
+	// by Start.
+	Protocol amqp.Options
 	// HTTP is the address of the management API; empty is none.
 	HTTP string
 	// Compatibility is the RabbitMQ version whose answers are given: 3.10, 3.13
 	// or 4.3; empty is 3.13.
 	Compatibility string
+	// Version is RabbitMQ's version that clients are told; empty is that of
+	// Compatibility.
+	Version string
 	// NodeName is shown to clients; leveret@<host> by default.
 	NodeName string
+	// FirstBoot is what an empty DataDir is filled with.
+	FirstBoot broker.FirstBoot
+	// LoopbackUsers may log in from this machine only; nil is guest.
+	LoopbackUsers []string
+	// Limits bounds what the whole node has.
+	Limits broker.NodeLimits
 	// Salvage starts on a damaged log, leaving out what cannot be read.
 	Salvage bool
-	Logger  *slog.Logger
+	// Watermarks are zero, hence none, in a broker for tests.
+	Watermarks Watermarks
+	Logger     *slog.Logger
 	// fs is the file system of the log, for tests; nil: the machine's.
 	fs persistence.FS
 }
@@ -44,6 +63,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.AMQP == "" {
 		o.AMQP = "127.0.0.1:0"
+	}
+	if len(o.Listeners) == 0 {
+		o.Listeners = []Listener{{Addr: o.AMQP}}
 	}
 	if o.NodeName == "" {
 		host, err := os.Hostname()
@@ -63,24 +85,26 @@ func (o Options) withDefaults() Options {
 
 // Server is a running node.
 type Server struct {
-	opt      Options
-	lock     io.Closer
-	meta     persistence.Meta
-	log      *persistence.Log
-	broker   *broker.Broker
-	amqp     *amqp.Server
-	listener net.Listener
-	wg       sync.WaitGroup
-	failed   chan error // the first error that ended the node
-	stop     sync.Once
-	stopErr  error
-	web      web
+	opt       Options
+	lock      io.Closer
+	meta      persistence.Meta
+	log       *persistence.Log
+	broker    *broker.Broker
+	amqp      *amqp.Server
+	listeners []net.Listener // as in opt.Listeners
+	identity  identity
+	web       web
+	wg        sync.WaitGroup
+	failed    chan error // the first error that ended the node
+	stopped   chan struct{}
+	stop      sync.Once
+	stopErr   error
 }
 
 // Start starts a node; when it returns, AMQP is accepted. ctx bounds the start
 // only.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	s := &Server{opt: o.withDefaults(), failed: make(chan error, 1)}
+	s := &Server{opt: o.withDefaults(), failed: make(chan error, 1), stopped: make(chan struct{})}
 	err := s.open()
 	if err == nil {
 		err = s.listen(ctx)
@@ -91,6 +115,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.release(ctx))
 	}
+	s.startWatch()
 	return s, nil
 }
 
@@ -102,7 +127,8 @@ func (s *Server) open() error {
 		return err
 	}
 	o := broker.Options{Meta: metaAdapter{s.meta}, Clock: wallClock{}, Rand: rand.Reader, Logger: s.opt.Logger,
-		Compatibility: s.opt.Compatibility, NodeName: s.opt.NodeName, OnError: s.fail}
+		Compatibility: s.opt.Compatibility, Version: s.opt.Version, NodeName: s.opt.NodeName,
+		FirstBoot: s.opt.FirstBoot, LoopbackUsers: s.opt.LoopbackUsers, Limits: s.opt.Limits, OnError: s.fail}
 	if s.opt.DataDir != "" {
 		log = &logAdapter{}
 		o.Log = log
@@ -140,22 +166,6 @@ func (s *Server) openStore() (incarnation uint64, err error) {
 	return nextIncarnation(s.meta)
 }
 
-func (s *Server) listen(ctx context.Context) error {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", s.opt.AMQP)
-	if err != nil {
-		return err
-	}
-	s.listener = l
-	s.amqp = amqp.New(amqp.Options{Broker: s.broker, Logger: s.opt.Logger})
-	s.wg.Go(func() { // ends when Shutdown closes the listener
-		if err := s.amqp.Serve(l); err != nil && !errors.Is(err, net.ErrClosed) {
-			s.fail(err)
-		}
-	})
-	return nil
-}
-
 // fail notes the error that ends the node; the first one counts.
 func (s *Server) fail(err error) {
 	select {
@@ -168,11 +178,17 @@ func (s *Server) fail(err error) {
 // Err gives the error that ended the node, when one has.
 func (s *Server) Err() <-chan error { return s.failed }
 
-// Addr is the address that AMQP is accepted on.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
+// Addr is the address that AMQP is accepted on, the first of several.
+func (s *Server) Addr() string { return s.listeners[0].Addr().String() }
 
 // URL is what a client on this machine connects to.
-func (s *Server) URL() string { return "amqp://guest:guest@" + s.Addr() + "/" }
+func (s *Server) URL() string {
+	scheme := "amqp"
+	if s.opt.Listeners[0].TLS {
+		scheme = "amqps"
+	}
+	return scheme + "://guest:guest@" + s.Addr() + "/"
+}
 
 // Shutdown ends all connections with 320, keeps what has to be kept, and
 // returns when nothing of the node runs any more.
@@ -183,12 +199,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // release ends whatever of the node was started, last first.
 func (s *Server) release(ctx context.Context) error {
+	close(s.stopped)
 	errs := []error{s.web.close(ctx)}
 	if s.amqp != nil {
 		errs = append(errs, s.amqp.Shutdown(ctx)) // bounds its own wait for clients
 	}
-	if s.listener != nil {
-		_ = s.listener.Close() // Shutdown has closed it
+	for _, l := range s.listeners {
+		_ = l.Close() // Shutdown has closed those that were served
 	}
 	s.wg.Wait()
 	if s.broker != nil && (s.log != nil || s.opt.DataDir == "") {

@@ -192,3 +192,49 @@ func pipelined(t *testing.T, ch *amqp.Channel, exchange string, messages []amqp.
 		}
 	}
 }
+
+// Killed in the midst of releasing, the broker has each message once: on the
+// shelf still, or in the queue.
+func TestDelayedKilledWhileReleasing(t *testing.T) {
+	dir := t.TempDir()
+	s := servertest.Start(t, servertest.Options{Dir: dir})
+	ch := open(t, s)
+	topology(t, ch, "x-delayed-message", map[string]amqp.Table{"later": {"x-delayed-type": "direct"}})
+	const n = 3000
+	messages := make([]amqp.Publishing, n)
+	for i := range messages {
+		messages[i] = amqp.Publishing{Headers: amqp.Table{"x-delay": int32(300 + i/10)}, Body: fmt.Append(nil, i), DeliveryMode: amqp.Persistent}
+	}
+	pipelined(t, ch, "later", messages)
+	var killed []string
+	for _, part := range []int{1, n / 3, n * 2 / 3} {
+		for count(t, ch, "later") < part {
+			if t.Context().Err() != nil {
+				t.Fatal("nothing is released")
+			}
+		}
+		copied := t.TempDir()
+		if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		killed = append(killed, copied)
+	}
+	for _, dir := range killed {
+		ch := open(t, servertest.Start(t, servertest.Options{Dir: dir}))
+		ds, err := ch.Consume("later", "", true, false, false, false, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for range n {
+			d := receive(t, ds)
+			if seen[string(d.Body)] {
+				t.Fatalf("message %s came twice", d.Body)
+			}
+			seen[string(d.Body)] = true
+		}
+		if got := count(t, ch, "later"); got != 0 {
+			t.Fatalf("%d messages too many", got)
+		}
+	}
+}

@@ -28,11 +28,14 @@ var table = map[string]allowed{ // read-only
 	"server":            {ours: []string{"amqp", "amqp/wire", "broker", "broker/meta", "exchange", "mgmt", "persistence", "queue"}},
 	"server/servertest": {ours: []string{"server"}},
 	// layer 5
-	"cmd/leveret":       {ours: []string{"server", "broker", "cmd/leveret/bench"}, third: []string{"github.com/spf13/cobra"}},
-	"cmd/leveret/bench": {ours: []string{"amqp/wire"}, third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys"}},
+	"cmd/leveret": {ours: []string{"server", "amqp", "broker", "cmd/leveret/bench", "cmd/leveret/config", "cmd/leveret/logs"},
+		third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
+	"cmd/leveret/config": {third: []string{"github.com/spf13/cobra"}},
+	"cmd/leveret/logs":   {ours: []string{"cmd/leveret/config"}},
+	"cmd/leveret/bench":  {ours: []string{"amqp/wire"}, third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys"}},
 	// black-box suites: nothing of the broker's inside
 	"test/bench":          {},
-	"test/clients":        {ours: []string{"test/harness", "test/harness/client"}},
+	"test/clients":        {ours: []string{"server/servertest", "test/harness", "test/harness/client"}},
 	"test/conformance":    {ours: []string{"server/servertest", "test/harness"}},
 	"test/crash":          {ours: []string{"test/harness", "test/harness/client"}},
 	"test/harness":        {},
@@ -48,6 +51,7 @@ var inTests = []string{"github.com/rabbitmq/amqp091-go", "go.uber.org/goleak"} /
 // alsoInTests is what the tests of one package may import beyond that, of ours.
 var alsoInTests = map[string][]string{ // read-only
 	"amqp":              {"broker/meta"},
+	"server":            {"server/servertest"},
 	"server/servertest": {"server/servertest"},
 }
 
