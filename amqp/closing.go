@@ -86,6 +86,7 @@ func replyText(e *wire.Error) string {
 
 // close sends connection.close and waits for close-ok, dropping all else.
 func (c *conn) close(class, method uint16, e *wire.Error) {
+	c.hide()
 	c.releaseChannels()
 	c.out.reply(0, &wire.ConnectionClose{
 		ReplyCode: uint16(e.Code), ReplyText: replyText(e), ClassID: class, MethodID: method,
@@ -106,6 +107,7 @@ const abandoned = time.Second
 // leave answers the client's connection.close. RabbitMQ: exclusive queues are
 // gone before close-ok, and the socket is the client's to close.
 func (c *conn) leave() {
+	c.hide()
 	c.releaseChannels()
 	c.session.Close()
 	c.session = nil

@@ -19,6 +19,9 @@ func (ch *channel) confirmSelect(m *wire.ConfirmSelect) error {
 		ch.mode = confirmMode
 		ch.confirms.emit = ch.emitConfirm
 		ch.publisher.SelectConfirms(ch.confirmable)
+		ch.mu.Lock()
+		ch.listing.window = ch.publisher.Confirms()
+		ch.mu.Unlock()
 	}
 	if !m.Nowait {
 		ch.send(&wire.ConfirmSelectOk{})

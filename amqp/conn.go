@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/leveretmq/leveret/amqp/wire"
@@ -31,7 +32,8 @@ var (
 )
 
 // conn is one connection. All of it belongs to the reader goroutine, except in,
-// out and forced, which lock for themselves.
+// out, channels and forced, which lock for themselves. While it is listed, peer
+// and what was negotiated do not change.
 type conn struct {
 	srv  *Server
 	nc   net.Conn
@@ -47,13 +49,15 @@ type conn struct {
 	session  *broker.Session
 	channels channels
 	turn     turn
-	told     bool // connection.blocked was sent
+	told     atomic.Bool // publishing is held; connection.blocked was sent
+	since    time.Time
+	listed   atomic.Bool // from open-ok until the end begins
 
 	forced forced
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{srv: s, nc: nc, in: newSocket(nc)}
+	c := &conn{srv: s, nc: nc, in: newSocket(nc), since: time.Now()}
 	c.out = newOutbound(nc, &s.segments)
 	c.in.attend = c.attend
 	c.in.flush = func() { c.out.flush(c.in.try) }
@@ -244,6 +248,7 @@ func (c *conn) revisit() error {
 
 // end frees everything. err says why the connection ends.
 func (c *conn) end(err error) {
+	c.hide()
 	c.releaseChannels()
 	if c.session != nil {
 		c.session.Close()

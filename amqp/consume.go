@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/leveretmq/leveret/amqp/wire"
+	"github.com/leveretmq/leveret/broker"
 	"github.com/leveretmq/leveret/queue"
 )
 
@@ -19,11 +20,12 @@ type consumer struct {
 	getter bool
 
 	// Guarded by channel.mu.
-	held      int  // entries in the unacked ring
-	ended     bool // nothing more comes
-	announced bool // consume-ok is sent
-	cancelled bool // the server ended it before that
-	starved   bool // in credit.starved
+	held      int                   // entries in the unacked ring
+	counts    *broker.DeliverCounts // set before the first delivery
+	ended     bool                  // nothing more comes
+	announced bool                  // consume-ok is sent
+	cancelled bool                  // the server ended it before that
+	starved   bool                  // in credit.starved
 
 	refused bool // in outbound.refused; guarded by outbound.mu
 
@@ -134,6 +136,7 @@ func (ch *channel) announce(k *consumer, noWait bool) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	ch.holders.add(k)
+	k.counts = ch.listing.counts.of(k.qc.Queue())
 	if !noWait {
 		ch.send(&wire.BasicConsumeOk{ConsumerTag: k.tag})
 	}
@@ -210,7 +213,9 @@ func (ch *channel) qos(m *wire.BasicQos) error {
 		return wire.Errorf(wire.NotImplemented, "prefetch_size!=0 (%d)", m.PrefetchSize)
 	}
 	if !m.Global {
+		ch.mu.Lock()
 		ch.credit.each = m.PrefetchCount
+		ch.mu.Unlock()
 		ch.send(&wire.BasicQosOk{})
 		return nil
 	}

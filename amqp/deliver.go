@@ -15,6 +15,7 @@ func (k *consumer) Deliver(ds []queue.Delivery) int {
 	n := 0
 	if !ch.muted && !o.dead {
 		n = k.deliver(s, ds)
+		k.count(ds[:n])
 	}
 	if n < len(ds) {
 		o.refuse(k)

@@ -23,6 +23,7 @@ func (ch *channel) get(m *wire.BasicGet) error {
 			g.got(m.NoAck, &d, remaining)
 			a.give(nil, nil)
 		} else {
+			g.nothing()
 			a.give(&wire.BasicGetEmpty{}, nil)
 		}
 	})
@@ -46,6 +47,7 @@ func (ch *channel) getter(q *queue.Queue) *consumer {
 	}
 	g := &consumer{ch: ch, qc: q.Getter(), getter: true}
 	ch.mu.Lock()
+	g.counts = ch.listing.counts.of(q)
 	ch.holders.add(g)
 	ch.mu.Unlock()
 	ch.getters[q] = g
@@ -87,6 +89,7 @@ func (g *consumer) got(noAck bool, d *queue.Delivery, remaining int) {
 		tag = ch.unacked.push(g.slot, d.ID)
 		g.held++
 	}
+	g.countGet(noAck, d.Redelivered)
 	exchange, key := wire.SplitRoute(d.Route)
 	s.method(ch.id, &wire.BasicGetOk{
 		DeliveryTag: tag, Redelivered: d.Redelivered,

@@ -196,10 +196,12 @@ func (c *conn) start() (*broker.User, error) {
 	case errors.As(err, &broken) || errors.Is(err, wire.ErrBadTable):
 		return nil, err
 	case err != nil:
+		c.srv.churn.failedLogins.Add(1)
 		c.logRefused(name, err)
 		return nil, wire.Errorf(wire.AccessRefused,
 			"Login was refused using authentication mechanism %s. For details see the broker logfile.", ok.Mechanism)
 	}
+	c.srv.churn.logins.Add(1)
 	c.peer.user = name
 	return user, nil
 }
@@ -259,6 +261,7 @@ func (c *conn) enter(user *broker.User, m *wire.ConnectionOpen) error {
 	}
 	c.session, c.peer.vhost = session, m.VirtualHost
 	c.state, c.deadline = running, time.Time{}
+	c.show()
 	c.out.reply(0, &wire.ConnectionOpenOk{})
 	c.in.wake() // for the read deadline
 	c.logOpened()

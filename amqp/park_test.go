@@ -24,7 +24,7 @@ func bare(t *testing.T, s *Server) (*channel, *client) {
 	c.state = running
 	ch := &channel{conn: c, id: 1, consumers: map[string]*consumer{}}
 	ch.publisher = c.session.NewPublisher(ch.id, ch)
-	c.channels = channels{max: 1, open: map[uint16]*channel{1: ch}}
+	c.channels.max, c.channels.open = 1, map[uint16]*channel{1: ch}
 	t.Cleanup(func() { a.Close(); c.end(errEnded) })
 	return ch, &client{t, a, wire.NewReader(a)}
 }

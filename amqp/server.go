@@ -77,7 +77,8 @@ type Server struct {
 	bodies   wire.Bodies            // of publishes under way
 	alarm    atomic.Pointer[string] // why publishing is held; nil: it is not
 	group    sync.WaitGroup         // connections
-	accepted atomic.Uint64          // connections so far, for their names in the log
+	churn    churn
+	accepted atomic.Uint64 // connections so far, for their names in the log
 
 	mu        sync.Mutex
 	closing   bool

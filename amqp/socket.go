@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -41,14 +42,24 @@ type socket struct {
 	tasted   bool // first was read by Wait
 	first    [1]byte
 	coldAt   time.Time
-	reads    int // waits while cold, since
-	since    time.Time
+	waits    waits
+
+	came traffic
 
 	woken chan struct{} // capacity 1; for a reader that waits but does not read
 
 	mu      sync.Mutex
 	pending bool // the deadline is in the past: attend has to run
 }
+
+// waits counts those while cold, since a time.
+type waits struct {
+	n     int
+	since time.Time
+}
+
+// traffic is what came.
+type traffic struct{ octets, reads atomic.Uint64 }
 
 func newSocket(nc net.Conn) *socket {
 	s := &socket{nc: nc, woken: make(chan struct{}, 1), flush: func() {}, cold: true}
@@ -121,6 +132,8 @@ func (s *socket) Read(b []byte) (int, error) {
 		n, err := s.nc.Read(b)
 		if n > 0 {
 			s.heard, s.active = true, true
+			s.came.octets.Add(uint64(n))
+			s.came.reads.Add(1)
 			return n, nil
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -167,12 +180,12 @@ func (s *socket) ready() error {
 
 // warm counts a read of a cold connection.
 func (s *socket) warm() {
-	if s.reads++; s.reads < warmReads {
+	if s.waits.n++; s.waits.n < warmReads {
 		return
 	}
 	now := time.Now()
-	s.cold = now.Sub(s.since) > coldAfter
-	s.reads, s.since = 0, now
+	s.cold = now.Sub(s.waits.since) > coldAfter
+	s.waits = waits{since: now}
 	if !s.cold {
 		s.coldAt = now.Add(coldAfter)
 		s.mu.Lock()

@@ -25,6 +25,7 @@ type outbound struct {
 	dead    bool     // nothing is written any more
 	waiting bool     // somebody waits at drained
 	sent    uint64   // octets taken by the writer
+	writes  uint64   // and how often it took some
 	dirty   []*channel
 	refused []*consumer
 	drained chan struct{} // capacity 1: the writer got something written, or ended
@@ -174,6 +175,7 @@ func (o *outbound) take(done *segment) *segment {
 		return nil
 	}
 	o.sent += uint64(full.size)
+	o.writes++
 	if o.cur = done; done != nil {
 		done.reset()
 	}

@@ -86,6 +86,7 @@ type Broker struct {
 	imported ImportReport         // the last
 
 	channels atomic.Int64
+	totals   totals
 	replies  replies
 	alarms   alarms
 	random   random
@@ -107,6 +108,9 @@ type vhost struct {
 	gone atomic.Uint64
 	// tracing: messages are copied to amq.rabbitmq.trace.
 	tracing atomic.Bool
+
+	counts  publishCounts
+	retired queue.Counters // of deleted queues
 }
 
 type queueRef struct {

@@ -6,6 +6,7 @@ import "sync"
 // numbers that become durable together, oldest first.
 type Confirms struct {
 	b     *Broker
+	vhost *vhost
 	ready func()
 
 	mu      sync.Mutex // guards what follows; only Take's emit is called under it
@@ -15,6 +16,8 @@ type Confirms struct {
 	acked   uint64 // number up to which Take has answered
 	waiting bool   // the log will call Durable
 	closed  bool
+
+	confirmed uint64
 }
 
 // confirmRun is the publishes up to last, answered when the log is durable past
@@ -30,7 +33,7 @@ type confirmRun struct {
 // ready is called from any goroutine when Confirms().Take has something.
 func (p *Publisher) SelectConfirms(ready func()) {
 	if p.confirms == nil {
-		p.confirms = &Confirms{b: p.s.b, ready: ready}
+		p.confirms = &Confirms{b: p.s.b, vhost: p.s.vhost, ready: ready}
 	}
 }
 
@@ -140,6 +143,10 @@ func (c *Confirms) Take(emit func(tag uint64, multiple, ack bool)) {
 // emit answers all that is open up to the end of r. Called with mu.
 func (c *Confirms) emit(r *confirmRun, emit func(tag uint64, multiple, ack bool)) {
 	emit(r.last, r.last > c.acked+1, !r.refused)
+	if !r.refused {
+		c.confirmed += r.last - c.acked
+		c.vhost.counts.confirmed.Add(r.last - c.acked)
+	}
 	c.acked = r.last
 }
 

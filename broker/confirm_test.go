@@ -60,7 +60,7 @@ func window(t *testing.T, log Log) (*Confirms, *[]ack) {
 	b := guestSession(t).b
 	b.opt.Log = log
 	acks := new([]ack)
-	c := &Confirms{b: b}
+	c := &Confirms{b: b, vhost: &vhost{}}
 	c.ready = func() {
 		c.Take(func(tag uint64, multiple, ok bool) { *acks = append(*acks, ack{tag, multiple, ok}) })
 	}

@@ -16,6 +16,7 @@ type exchangeRef struct {
 	def       *meta.Exchange
 	vhost     *vhost
 	applied   *applied // nil: no policy
+	counts    publishCounts
 	alternate string
 	routes    atomic.Pointer[routes]
 	gone      atomic.Bool

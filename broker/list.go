@@ -19,51 +19,77 @@ func (b *Broker) NodeName() string { return b.opt.NodeName }
 // ReportedVersion is the version of RabbitMQ that clients are told.
 func (b *Broker) ReportedVersion() string { return b.level.reported }
 
+// PolicyView is what policies come to for a queue or an exchange; the zero value
+// is none.
+type PolicyView struct {
+	Policy, Operator string         // names
+	Effective        map[string]any // what they set together; not to be changed
+}
+
+// view is that of a policy that is applied, or nil.
+func (a *applied) view() (v PolicyView) {
+	if a == nil {
+		return v
+	}
+	v.Effective = a.values
+	if a.policy != nil {
+		v.Policy = a.policy.def.Name
+	}
+	if a.operator != nil {
+		v.Operator = a.operator.def.Name
+	}
+	return v
+}
+
 // QueueView is a queue as it is listed.
 type QueueView struct {
 	meta.Queue
 	queue.Stats
+	PolicyView
 	// Owner is the name of the connection that has an exclusive queue.
 	Owner string
+	queue *queue.Queue
 }
 
+// view is all but Stats; mu is held.
 func (q *queueRef) view() QueueView {
-	info := QueueView{Queue: *q.def, Stats: q.Stats()}
+	v := QueueView{Queue: *q.def, PolicyView: q.applied.view(), queue: q.Queue}
 	if q.owner != nil {
-		info.Owner = q.owner.opt.Name
+		v.Owner = q.owner.opt.Name
 	}
-	return info
+	return v
 }
+
+// Type is the queue's type: classic, quorum or stream.
+func (v *QueueView) Type() string { return v.queue.Options().Arguments.Type }
 
 // Queue gives one queue, false when there is none of that name.
 func (b *Broker) Queue(vhost, name string) (QueueView, bool) {
 	b.mu.RLock()
 	v := b.vhosts[vhost]
-	var q *queueRef
-	if v != nil {
-		q = v.queues[name]
-	}
-	b.mu.RUnlock()
-	if q == nil {
+	if v == nil || v.queues[name] == nil {
+		b.mu.RUnlock()
 		return QueueView{}, false
 	}
-	return q.view(), true
+	q := v.queues[name].view()
+	b.mu.RUnlock()
+	q.Stats = q.queue.Stats()
+	return q, true
 }
 
 // Queues lists the queues of the virtual hosts that in picks, by virtual host
 // and name.
 func (b *Broker) Queues(in func(vhost string) bool) []QueueView {
-	refs := each(b, in, func(v *vhost) map[string]*queueRef { return v.queues })
-	out := make([]QueueView, len(refs))
-	for i, q := range refs {
-		out[i] = q.view()
+	all := each(b, in, func(v *vhost) map[string]*queueRef { return v.queues }, (*queueRef).view)
+	for i := range all {
+		all[i].Stats = all[i].queue.Stats()
 	}
-	return out
+	return all
 }
 
 // each gathers something of virtual hosts, by their names and its own. in is
-// called with no lock held.
-func each[T any](b *Broker, in func(vhost string) bool, of func(*vhost) map[string]T) (out []T) {
+// called with no lock held, view with mu.
+func each[T, V any](b *Broker, in func(vhost string) bool, of func(*vhost) map[string]T, view func(T) V) (out []V) {
 	b.mu.RLock()
 	names := slices.Sorted(maps.Keys(b.vhosts))
 	b.mu.RUnlock()
@@ -74,7 +100,7 @@ func each[T any](b *Broker, in func(vhost string) bool, of func(*vhost) map[stri
 		if v := b.vhosts[name]; v != nil {
 			all := of(v)
 			for _, name := range slices.Sorted(maps.Keys(all)) {
-				out = append(out, all[name])
+				out = append(out, view(all[name]))
 			}
 		}
 	}
@@ -82,9 +108,15 @@ func each[T any](b *Broker, in func(vhost string) bool, of func(*vhost) map[stri
 }
 
 // ExchangeView is an exchange as it is listed.
-type ExchangeView struct{ meta.Exchange }
+type ExchangeView struct {
+	meta.Exchange
+	PublishCounts
+	PolicyView
+}
 
-func (x *exchangeRef) view() ExchangeView { return ExchangeView{*x.def} }
+func (x *exchangeRef) view() ExchangeView {
+	return ExchangeView{*x.def, x.counts.load(), x.applied.view()}
+}
 
 // Exchange gives one exchange, false when there is none of that name.
 func (b *Broker) Exchange(vhost, name string) (ExchangeView, bool) {
@@ -99,31 +131,23 @@ func (b *Broker) Exchange(vhost, name string) (ExchangeView, bool) {
 // Exchanges lists the exchanges of the virtual hosts that in picks, by virtual
 // host and name.
 func (b *Broker) Exchanges(in func(vhost string) bool) []ExchangeView {
-	refs := each(b, in, func(v *vhost) map[string]*exchangeRef { return v.exchanges })
-	out := make([]ExchangeView, len(refs))
-	for i, x := range refs {
-		out[i] = x.view()
-	}
-	return out
+	return each(b, in, func(v *vhost) map[string]*exchangeRef { return v.exchanges }, (*exchangeRef).view)
 }
 
 // Bindings lists the bindings of the virtual hosts that in picks, by virtual
 // host, source, destination and key: those of the default exchange, which
 // nobody made, among them.
 func (b *Broker) Bindings(in func(vhost string) bool) []meta.Binding {
-	exchanges := each(b, in, func(v *vhost) map[string]*exchangeRef { return v.exchanges })
-	queues := each(b, in, func(v *vhost) map[string]*queueRef { return v.queues })
-	var out []meta.Binding
-	for _, q := range queues {
-		out = append(out, meta.Binding{VHost: q.def.VHost, Dest: q.def.Name, Key: q.def.Name})
-	}
-	b.mu.RLock()
-	for _, x := range exchanges {
-		for _, bd := range b.meta.From(x.name()) {
+	out := each(b, in, func(v *vhost) map[string]*queueRef { return v.queues }, func(q *queueRef) meta.Binding {
+		return meta.Binding{VHost: q.def.VHost, Dest: q.def.Name, Key: q.def.Name}
+	})
+	for _, list := range each(b, in, func(v *vhost) map[string]*exchangeRef { return v.exchanges }, func(x *exchangeRef) []*meta.Binding {
+		return b.meta.From(x.name())
+	}) {
+		for _, bd := range list {
 			out = append(out, *bd)
 		}
 	}
-	b.mu.RUnlock()
 	slices.SortFunc(out, compareBindings)
 	return out
 }

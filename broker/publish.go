@@ -2,6 +2,7 @@ package broker
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/leveretmq/leveret/amqp/wire"
 	"github.com/leveretmq/leveret/exchange"
@@ -32,6 +33,10 @@ type Publisher struct {
 	due      bool   // what the last Flush returned is not told yet
 	unsent   uint64 // publishes since the last Flush, for their confirms
 	closed   bool
+
+	tally       PublishCounts // since the last tell; all of it by x
+	counts      publishCounts
+	uncommitted atomic.Int64
 }
 
 // cached is the outcome of routing one route through one exchange. It holds
@@ -77,6 +82,7 @@ func (p *Publisher) Check(name []byte) error {
 	if x.inert {
 		return wire.Errorf(wire.PreconditionFailed, "exchange '%s' in vhost '%s' is of type '%s', which is not supported", x.def.Name, s.vhost.name, x.def.Kind)
 	}
+	p.tell()
 	p.x, p.rights = x, rights
 	return nil
 }
@@ -111,6 +117,7 @@ func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView,
 		Persistent: v.DeliveryMode == 2, Priority: v.Priority, TTL: ttl}
 	if p.tx != nil {
 		p.tx.add(m, pub, v.Headers, cc.keys)
+		p.uncommitted.Add(1)
 		return nil
 	}
 	p.unsent++
@@ -132,7 +139,9 @@ func (p *Publisher) place(m queue.Message, pub wire.Publish, headers []byte, cc 
 	if p.s.vhost.tracing.Load() {
 		p.published(m.Content, pub.RoutingKey, cc, targets)
 	}
-	if p.found.send(p.batch, m, targets) {
+	placed := p.found.send(p.batch, m, targets)
+	p.count(len(targets), placed, pub.Mandatory)
+	if placed {
 		return
 	}
 	if pub.Mandatory {
@@ -304,6 +313,7 @@ func (p *Publisher) AwaitRoom() {
 }
 
 func (p *Publisher) commit() (pos uint64) {
+	p.tell()
 	if !p.batch.Empty() {
 		pos = p.batch.Commit(p.s.log())
 	}

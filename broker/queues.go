@@ -101,6 +101,7 @@ func (s *Session) declareQueue(m *wire.QueueDeclare) (*queueRef, []meta.Change, 
 	if err := s.may(Configure, "queue", name); err != nil {
 		return nil, nil, err
 	}
+	s.b.totals.declared.Add(1)
 	m = s.typed(name, m)
 	if q := s.vhost.queues[name]; q != nil {
 		return q, nil, s.redeclare(q, m)
@@ -147,6 +148,7 @@ func (s *Session) newQueue(name string, m *wire.QueueDeclare) (*queueRef, []meta
 	if err != nil {
 		return nil, nil, err
 	}
+	s.b.totals.created.Add(1)
 	if owner != nil {
 		s.mu.Lock()
 		s.owned[q] = true
@@ -283,6 +285,8 @@ func (b *Broker) deleteQueue(q *queueRef, by string, ifUnused, ifEmpty bool) (n 
 	}
 	delete(v.queues, q.def.Name)
 	delete(b.byID, q.def.ID)
+	v.retire(q)
+	b.totals.deleted.Add(1)
 	gone, cs := b.meta.DeleteQueue(meta.Name{VHost: q.def.VHost, Name: q.def.Name})
 	cs = append(cs, b.unroute(gone, exchange.Dest{ID: q.def.ID})...)
 	v.gone.Add(1)

@@ -65,4 +65,5 @@ func (p *Publisher) Commit(settle func(*queue.Batch), reply func(error)) {
 func (p *Publisher) Rollback() {
 	clear(p.tx.messages)
 	p.tx.messages = p.tx.messages[:0]
+	p.uncommitted.Store(0)
 }

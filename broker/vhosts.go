@@ -140,6 +140,8 @@ func (b *Broker) dropVHost(ctx context.Context, v *vhost) (pos uint64, cs []meta
 		if _, at, err := q.Delete(false, false); err == nil {
 			pos = max(pos, at)
 		}
+		v.retire(q)
+		b.totals.deleted.Add(1)
 		delete(b.byID, q.def.ID)
 	}
 	for _, x := range v.exchanges {
@@ -151,6 +153,8 @@ func (b *Broker) dropVHost(ctx context.Context, v *vhost) (pos uint64, cs []meta
 	}
 	clear(v.queues)
 	clear(v.exchanges)
+	gone := v.past()
+	b.totals.retired.add(&gone)
 	v.gone.Add(1)
 	delete(b.vhosts, v.name)
 	return pos, b.meta.DeleteVHost(v.name)
