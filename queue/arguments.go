@@ -9,9 +9,10 @@ import (
 // Arguments are the checked x-arguments of a queue.
 type Arguments struct {
 	Settings
-	Type        string     // x-queue-type; "classic" when absent
-	MaxPriority uint8      // x-max-priority; 0: none
-	Table       wire.Table // as declared, to be listed and compared
+	Type         string     // x-queue-type; "classic" when absent
+	MaxPriority  uint8      // x-max-priority; 0: none
+	SingleActive bool       // x-single-active-consumer
+	Table        wire.Table // as declared, to be listed and compared
 }
 
 // place names a queue in errors.
@@ -61,6 +62,8 @@ func readArguments(t wire.Table) Arguments {
 	if n := number(t, "x-max-priority"); n != nil {
 		a.MaxPriority = uint8(*n)
 	}
+	single, _ := t.Get("x-single-active-consumer")
+	a.SingleActive = single == true
 	return a
 }
 
@@ -134,7 +137,7 @@ func laterArguments(key string, v any) bool {
 		return true
 	case "x-delayed-retry-type":
 		return v != "disabled"
-	case "x-single-active-consumer", "x-message-deduplication", "x-expire-anywhere":
+	case "x-message-deduplication", "x-expire-anywhere":
 		return v != false
 	}
 	return false

@@ -115,6 +115,14 @@ func (c *Consumer) Queue() *Queue { return c.q }
 // Options returns what the consumer was attached with.
 func (c *Consumer) Options() ConsumerOptions { return c.opt }
 
+// Active says whether the consumer is served: always, unless another is the
+// single active consumer of the queue.
+func (c *Consumer) Active() bool {
+	c.q.mu.Lock()
+	defer c.q.mu.Unlock()
+	return !c.ended && !c.gone && !c.q.state.holders[c.slot].passive
+}
+
 // Start lets deliveries begin: consume-ok is written.
 func (c *Consumer) Start() {
 	c.q.locked(func(w *work) {

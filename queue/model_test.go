@@ -53,6 +53,9 @@ func (p *player) check(want []*naiveMessage) {
 				p.fail("consumer got %v out of order of %v", c.sink.got, texts(want))
 			}
 			last = at
+			if p.n.sac && c != p.n.single {
+				p.fail("a consumer that is not active got %s", body)
+			}
 			p.hold(c, want[at], c.sink.ids[i])
 			lowest = min(lowest, c.priority)
 			got++
@@ -67,7 +70,7 @@ func (p *player) check(want []*naiveMessage) {
 		p.fail("%d deliveries, want %v", got, texts(want))
 	}
 	for _, c := range p.n.consumers {
-		if c.priority > lowest && (c.noAck || c.prefetch == 0 || len(c.held) < c.prefetch) {
+		if !p.n.sac && c.priority > lowest && (c.noAck || c.prefetch == 0 || len(c.held) < c.prefetch) {
 			p.fail("a consumer of priority %d was served before one of %d", lowest, c.priority)
 		}
 	}
@@ -239,6 +242,7 @@ func (p *player) attach() {
 	c := &naiveConsumer{prefetch: p.r.IntN(5), priority: int32(p.r.IntN(2)), noAck: p.r.IntN(6) == 0, held: map[uint64]*naiveMessage{}}
 	p.note("attach prefetch=%d priority=%d noAck=%v", c.prefetch, c.priority, c.noAck)
 	p.n.consumers = append(p.n.consumers, c)
+	p.n.activate()
 	c.sink = newSink()
 	o := ConsumerOptions{Prefetch: uint16(c.prefetch), Priority: c.priority, NoAck: c.noAck, Sink: c.sink}
 	if p.r.IntN(2) == 0 {
@@ -256,10 +260,14 @@ func (p *player) cancelOne() {
 	}
 	i := p.r.IntN(len(p.n.consumers))
 	c := p.n.consumers[i]
-	if p.r.IntN(2) == 0 {
-		c.c.Cancel()
-	}
 	p.n.consumers = slices.Delete(p.n.consumers, i, i+1)
+	p.n.activate()
+	if p.r.IntN(2) == 0 {
+		p.note("cancel")
+		c.c.Cancel()
+		p.host.pages()
+		p.check(p.n.dispatch(p.n.credit()))
+	}
 	p.release(c)
 }
 
@@ -387,7 +395,7 @@ func (p *player) restart(clean bool) {
 	p.host.fetch = nil
 	p.q = p.queue(1, true, p.args)
 	p.log.restore(map[uint64]*Queue{1: p.q}, clean)
-	p.n.consumers, p.n.dead = nil, nil
+	p.n.consumers, p.n.single, p.n.dead = nil, nil, nil
 	p.n.messages = slices.DeleteFunc(p.n.messages, func(m *naiveMessage) bool { return !m.persistent })
 	for _, m := range p.n.messages {
 		m.holder, m.leaving = nil, false
@@ -417,6 +425,8 @@ func TestAgainstNaiveModel(t *testing.T) {
 		{"durable with length", true, wire.Table{length, dlx}},
 		{"transient with bytes and ttl", false, append(table("x-max-length-bytes", int32(12)), ttl, dlx)},
 		{"durable with bytes", true, append(table("x-max-length-bytes", int32(12)), dlx)},
+		{"single active", true, append(table("x-single-active-consumer", true), dlx)},
+		{"quorum with single active and length", true, append(table("x-single-active-consumer", true), isQuorum, length, dlx)},
 		{"durable with priorities", true, append(table("x-max-priority", int32(3)), dlx)},
 		{"transient with priorities, ttl and length", false, append(table("x-max-priority", int32(2)), ttl, length, dlx)},
 		{"durable with priorities, ttl and bytes", true, append(table("x-max-priority", int32(9), "x-max-length-bytes", int32(12)), ttl)},

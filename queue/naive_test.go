@@ -21,6 +21,8 @@ type naive struct {
 	maxBytes  int
 	overflow  string
 	quorum    bool
+	single    *naiveConsumer // the active one of a queue that has one
+	sac       bool
 	highest   int             // priority
 	limit     int             // of deliveries; negative: none
 	first     []*naiveMessage // of a quorum queue: what came back to the head
@@ -42,6 +44,8 @@ func newNaive(args wire.Table) *naive {
 			n.maxBytes = int(f.Value.(int32))
 		case "x-overflow":
 			n.overflow = f.Value.(string)
+		case "x-single-active-consumer":
+			n.sac = true
 		case "x-max-priority":
 			n.highest = int(f.Value.(int32))
 		case "x-queue-type":
@@ -159,12 +163,28 @@ func (n *naive) expire() {
 // credit is how many messages the consumers still take.
 func (n *naive) credit() (credit int) {
 	for _, c := range n.consumers {
+		if n.sac && c != n.single {
+			continue
+		}
 		if c.noAck || c.prefetch == 0 {
 			return 1 << 30
 		}
 		credit += c.prefetch - len(c.held)
 	}
 	return credit
+}
+
+// activate chooses the single active consumer if there is none.
+func (n *naive) activate() {
+	if slices.Contains(n.consumers, n.single) {
+		return
+	}
+	n.single = nil
+	for _, c := range n.consumers {
+		if n.single == nil || c.priority > n.single.priority {
+			n.single = c
+		}
+	}
 }
 
 // someone marks a message as handed out, to whom is learned afterwards.

@@ -60,7 +60,7 @@ func number(t wire.Table, key string) *int64 {
 func (q *Queue) config() Config {
 	s := &q.settings
 	c := Config{TTL: -1, Lease: int64(s.Expires), DeadLetter: s.DeadLetterExchange != nil, AutoDelete: q.opt.AutoDelete,
-		Limit: s.limit(), Quorum: q.quorum(), Priorities: q.opt.Arguments.MaxPriority, DeliveryLimit: -1}
+		Limit: s.limit(), Quorum: q.quorum(), Single: q.opt.Arguments.SingleActive, Priorities: q.opt.Arguments.MaxPriority, DeliveryLimit: -1}
 	if s.HasTTL {
 		c.TTL = int64(s.TTL)
 	}

@@ -8,6 +8,7 @@ type Config struct {
 	AutoDelete bool
 	Limit      *Limit // nil: none
 	Quorum     bool   // order of a quorum queue
+	Single     bool   // one consumer at a time is active
 	Priorities uint8  // highest priority; 0: none
 	Counting   bool   // count how often a message comes back
 	// DeliveryLimit is how often it may, of a counting queue; negative: always.
