@@ -47,7 +47,8 @@ func (b *Broker) Live(visit func(pos uint64, size uint32)) {
 
 // Relocate lets the queues of a record decide whether it still lives.
 func (b *Broker) Relocate(pos uint64, refs []uint64, move func(live []uint64) uint64) {
-	qs := make([]*queue.Queue, 0, len(refs)/2)
+	var room [16]*queue.Queue // asked of every record of a segment
+	qs := room[:0]
 	for i := 0; i < len(refs); i += 2 {
 		qs = append(qs, b.group(refs[i]))
 	}

@@ -1,5 +1,7 @@
 package queue
 
+import "sync"
+
 // Restore takes back a message during recovery. It may come again for the same
 // index with the position of a newer copy. Until Restored, one goroutine has
 // the queue to itself.
@@ -153,15 +155,13 @@ func (q *Queue) Close() (pos uint64) {
 // its message there, move is called once with the pairs that do and returns the
 // record's position from now on.
 func Relocate(qs []*Queue, pos uint64, refs []uint64, move func(live []uint64) uint64) {
-	var (
-		lockRoom [16]*Queue
-		liveRoom [32]uint64
-	)
+	var lockRoom [16]*Queue
 	order := sortedQueues(append(lockRoom[:0], qs...))
 	for _, q := range order {
 		q.mu.Lock()
 	}
-	live := liveRoom[:0]
+	room := liveRoom.Get().(*[]uint64)
+	live := (*room)[:0]
 	for i, q := range qs {
 		if q != nil && q.heldAt(pos, refs[2*i+1]) != nil {
 			live = append(live, refs[2*i], refs[2*i+1])
@@ -181,7 +181,13 @@ func Relocate(qs []*Queue, pos uint64, refs []uint64, move func(live []uint64) u
 	for _, q := range order {
 		q.mu.Unlock()
 	}
+	*room = live
+	liveRoom.Put(room)
 }
+
+// liveRoom is for the pairs that Relocate hands over: it is asked about every
+// record of a segment.
+var liveRoom = sync.Pool{New: func() any { return new([]uint64) }}
 
 // relocated writes again what the log knew of a message, behind its new place.
 func (q *Queue) relocated(seq uint64, e *entry) {
