@@ -55,6 +55,12 @@ type Options struct {
 	Definitions string
 	// LoopbackUsers may log in from this machine only; nil is guest.
 	LoopbackUsers []string
+	// Events is the virtual host whose exchange amq.rabbitmq.event tells what
+	// happens; empty: none does.
+	Events string
+	// LogExchange, which Logger has to go through, publishes the log to
+	// amq.rabbitmq.log in the first virtual host; nil: it is not published.
+	LogExchange *broker.LogExchange
 	// Limits bounds what the whole node has.
 	Limits broker.NodeLimits
 	// Salvage starts on a damaged log, leaving out what cannot be read.
@@ -74,7 +80,7 @@ func (o Options) withDefaults() Options {
 		o.Listeners = []Listener{{Addr: o.AMQP}}
 	}
 	if o.Definitions != "" {
-		o.FirstBoot = broker.FirstBoot{Nothing: true}
+		o.FirstBoot.Nothing = true
 	}
 	if o.NodeName == "" {
 		host, err := os.Hostname()
@@ -120,6 +126,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	if err == nil {
 		err = s.nameCluster(ctx)
+	}
+	if err == nil {
+		s.tell()
 	}
 	if err == nil {
 		err = s.listen(ctx)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +32,9 @@ func serverOptions(o config.Options, logger *slog.Logger) server.Options {
 	}
 	if w := o.Management.Web; w.Port > 0 {
 		so.HTTP = net.JoinHostPort(w.IP, strconv.Itoa(w.Port))
+	}
+	if slices.Contains(o.Plugins, "rabbitmq_event_exchange") {
+		so.Events = cmp.Or(o.Events, o.FirstBoot.VHost)
 	}
 	for _, addr := range o.Listen.TCP {
 		so.Listeners = append(so.Listeners, server.Listener{Addr: addr})
