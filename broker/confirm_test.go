@@ -42,7 +42,17 @@ func (l *stepLog) sync(end uint64) {
 type ack struct {
 	tag      uint64
 	multiple bool
+	ok       bool
 }
+
+// Hasten is never ready to.
+func (l *stepLog) Hasten(uint64) bool { return false }
+
+// Behind is never so.
+func (l *stepLog) Behind() bool { return false }
+
+// Wait has nothing to wait for.
+func (l *stepLog) Wait(int, <-chan struct{}) error { return nil }
 
 // window gives confirms over log, and the acks that its writer would send.
 func window(t *testing.T, log Log) (*Confirms, *[]ack) {
@@ -50,9 +60,9 @@ func window(t *testing.T, log Log) (*Confirms, *[]ack) {
 	b := guestSession(t).b
 	b.opt.Log = log
 	acks := new([]ack)
-	c := &Confirms{b: b}
+	c := &Confirms{b: b, vhost: &vhost{}}
 	c.ready = func() {
-		c.Take(func(tag uint64, multiple, ok bool) { *acks = append(*acks, ack{tag, multiple}) })
+		c.Take(func(tag uint64, multiple, ok bool) { *acks = append(*acks, ack{tag, multiple, ok}) })
 	}
 	return c, acks
 }
@@ -62,12 +72,14 @@ func window(t *testing.T, log Log) (*Confirms, *[]ack) {
 func TestConfirmsOfMixedRuns(t *testing.T) {
 	log := &stepLog{}
 	c, acks := window(t, log)
-	c.add(1, 100)
-	c.add(1, 150)
-	c.add(1, 0)
+	for _, pos := range []uint64{100, 150, 0} {
+		if c.add(1, pos, nil) {
+			t.Fatalf("publish at %d: ready before the sync", pos)
+		}
+	}
 	log.sync(120)
 	log.sync(160)
-	if want := []ack{{1, false}, {3, true}}; !slices.Equal(*acks, want) {
+	if want := []ack{{1, false, true}, {3, true, true}}; !slices.Equal(*acks, want) {
 		t.Fatalf("acks %v, want %v", *acks, want)
 	}
 }
@@ -75,14 +87,52 @@ func TestConfirmsOfMixedRuns(t *testing.T) {
 func TestConfirmsBeforeSync(t *testing.T) {
 	log := &stepLog{}
 	c, acks := window(t, log)
-	c.add(2, 0)
-	c.add(3, 100)
-	if want := []ack{{2, true}}; !slices.Equal(*acks, want) {
+	if !c.add(2, 0, nil) {
+		t.Fatal("nothing to wait for, and not ready")
+	}
+	c.ready()
+	c.add(3, 100, nil)
+	if want := []ack{{2, true, true}}; !slices.Equal(*acks, want) {
 		t.Fatalf("before the sync: acks %v, want %v", *acks, want)
 	}
 	c.close()
 	log.sync(200)
 	if len(*acks) != 1 {
 		t.Fatalf("acks after close: %v", *acks)
+	}
+}
+
+// A refused publish is answered in its turn, and never within an ack of
+// several.
+func TestConfirmsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		n       uint64
+		refused []uint32
+		want    []ack
+	}{
+		"all":         {3, []uint32{1, 2, 3}, []ack{{3, true, false}}},
+		"first":       {3, []uint32{1}, []ack{{1, false, false}, {3, true, true}}},
+		"last":        {2, []uint32{2}, []ack{{1, false, true}, {2, false, false}}},
+		"in between":  {4, []uint32{2, 3}, []ack{{1, false, true}, {3, true, false}, {4, false, true}}},
+		"alternating": {4, []uint32{1, 3}, []ack{{1, false, false}, {2, false, true}, {3, false, false}, {4, false, true}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := &stepLog{}
+			w, acks := window(t, log)
+			w.add(c.n, 100, c.refused)
+			if len(*acks) > 0 {
+				t.Fatalf("before the sync: %v", *acks)
+			}
+			log.sync(200)
+			if !slices.Equal(*acks, c.want) {
+				t.Fatalf("answers %v, want %v", *acks, c.want)
+			}
+			if w.add(1, 0, nil) {
+				w.ready()
+			}
+			if got := (*acks)[len(*acks)-1]; got != (ack{c.n + 1, false, true}) {
+				t.Fatalf("the next publish: %v", got)
+			}
+		})
 	}
 }

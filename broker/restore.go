@@ -62,4 +62,9 @@ func (b *Broker) Restored(clean bool) {
 			q.Restored(clean)
 		}
 	}
+	for _, x := range b.exByID {
+		if x.special != nil {
+			x.special.restored()
+		}
+	}
 }

@@ -99,10 +99,25 @@ func (l *Log) candidate() (s *segment, alive bool) {
 		return s, false
 	}
 	n := l.segs.sizes()
-	if n.sealed > 2*n.live || l.space.isFull() && n.waste > n.live/8+l.segs.active().size {
-		return s, true
+	pays := n.sealed > 2*n.live
+	if l.space.isFull() {
+		pays = pays || n.waste > n.live/8+l.segs.active().size
+		// The copies must fit in what is left, or they wait for room for ever.
+		pays = pays && s.live < l.leftLocked()
 	}
-	return nil, false
+	if !pays {
+		return nil, false
+	}
+	return s, true
+}
+
+// leftLocked is what can be appended when no further file can be had.
+func (l *Log) leftLocked() int64 {
+	left := l.segs.active().size - int64(offsetOf(l.end)) - l.footRoom
+	if l.next != nil && l.files.isReady(l.next) {
+		left += l.next.size
+	}
+	return left
 }
 
 // waitSynced waits until everything appended so far is synced; false: the log

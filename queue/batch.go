@@ -17,8 +17,10 @@ type Batch struct {
 	stored  []stored // records in the append
 	entries []*entry // of the record being made, with their refs
 	refs    []uint64
+	note    attribute // of that record
 	attr    []byte
-	spilled bool // targets of the message being stored go to the log as volatile
+	crowded *Queue // of the last Commit
+	spilled bool   // targets of the message being stored go to the log as volatile
 }
 
 // op is one operation: publish message from into targets [to, end), or the
@@ -77,14 +79,24 @@ func (b *Batch) Dead(q *Queue, seq uint64) {
 	b.ops = append(b.ops, op{kind: Leave, q: q, from: seq})
 }
 
+// Refused gives the tags of the messages that a queue over its limit refused in
+// the last Commit, in order, one for each message however many queues did. It
+// is valid until the next Commit.
+func (b *Batch) Refused() []uint32 { return b.refused }
+
 // Empty says that Commit would do nothing.
 func (b *Batch) Empty() bool { return len(b.ops) == 0 }
+
+// Crowded returns a queue of the last Commit for which the publisher should wait
+// with AwaitRoom before it goes on, nil when none.
+func (b *Batch) Crowded() *Queue { return b.crowded }
 
 // Commit carries the operations out in order: state changes, deliveries to
 // sinks with room, one append to log for what has to survive and was not
 // settled by its delivery at once, and the storing of bodies still needed. It
 // returns the position to wait for, 0 when nothing was logged.
 func (b *Batch) Commit(log Log) uint64 {
+	b.refused = b.refused[:0]
 	if b.Empty() {
 		return 0
 	}
@@ -98,8 +110,12 @@ func (b *Batch) Commit(log Log) uint64 {
 		q.seal(&b.work)
 	}
 	pos := b.store()
+	b.crowded = nil
 	for _, q := range b.queues {
 		q.finish(&b.work)
+		if q.crowded() {
+			b.crowded = q
+		}
 	}
 	b.unlock()
 	b.empty()
@@ -184,23 +200,38 @@ func (b *Batch) apply(o *op) {
 }
 
 // enqueue adds the pass's message n and returns its number; 0: the queue is
-// deleted, the message dropped.
+// deleted or refuses, the message dropped.
 func (q *Queue) enqueue(w *work, n uint64) uint64 {
 	if q.deleted {
 		return 0
 	}
 	m := &w.msgs[n]
-	c := Command{Kind: Enqueue, Loc: locPending | n, Size: uint32(m.payloadSize()), TTL: -1}
-	if m.Persistent && q.logged {
-		c.Marks = markPersistent
+	head := m.headSize()
+	c := Command{Kind: Enqueue, Loc: locPending | n, Size: uint32(head + len(m.Body)), TTL: -1}
+	c.Marks = headMark(head)
+	if q.logged && (m.Persistent || q.counting && q.quorum()) { // RabbitMQ: quorum queues keep everything
+		c.Marks |= markPersistent
+	}
+	if most := q.opt.Arguments.MaxPriority; most > 0 { // RabbitMQ: what is above counts as the highest
+		c.Marks |= uint32(min(m.Priority, most)) << priorityShift
 	}
 	if m.TTL >= 0 {
 		c.TTL = m.TTL * 1e6
 		c.Now = q.time(w)
 	}
 	seq := q.state.index.tail
-	q.counters.Published++
+	q.live.add(1, c.Size, c.Marks)
 	q.apply(w, &c)
+	if w.fx.Refused {
+		q.live.add(-1, c.Size, c.Marks)
+		w.refuse(m.Tag)
+		if seq == q.state.index.tail { // it does not even leave for the dead-letter exchange
+			return 0
+		}
+		q.live.add(1, c.Size, c.Marks&^markPersistent) // it leaves, and no restart brings it back
+		return seq
+	}
+	q.counters.Published++
 	return seq
 }
 
@@ -213,6 +244,9 @@ func (q *Queue) settle(w *work, kind Kind, c *Consumer, from, to uint64) {
 		return
 	}
 	h := q.state.holders[c.slot]
+	if last := min(to, h.sent); kind == Settle && from <= last {
+		q.counters.Acknowledged += last - from + 1 // a client's acks name only what it holds
+	}
 	for from = h.first(from, to); from != 0; from = h.first(from, to) {
 		end := to
 		if kind != Requeue && to-from >= settleStep {

@@ -6,7 +6,7 @@ type Kind uint8
 // Commands of a State. What each one reads of Command stands behind it; Now is
 // read by all.
 const (
-	Enqueue   Kind = iota + 1 // Loc, Size, Marks, TTL: effect Seq
+	Enqueue   Kind = iota + 1 // Loc, Size, Marks, TTL: effect Seq, or Refused
 	Attach                    // Consumer: effect Holder, or Refused
 	Open                      // Holder: started, or its sink has room again
 	Block                     // Holder: its sink is full
@@ -23,6 +23,7 @@ const (
 	Withhold                  // From (seq): a message that was not sent cannot be read
 	Touch                     // the lease of an expiring queue is renewed
 	Tick                      // time passed: effects Dead, Gone, Lapsed, More
+	Recover                   // all messages are restored: the first Tick
 	Configure                 // Config: what holds from now on; the lease begins anew
 	Drop                      // From (seq): delete, as Purge but whatever the status
 )
@@ -31,7 +32,7 @@ const (
 type Command struct {
 	Kind   Kind
 	NoAck  bool
-	Marks  uint32 // of the new entry: markPersistent
+	Marks  uint32 // of the new entry: markPersistent, priority, headMark
 	Holder uint32
 	Size   uint32
 	Now    int64 // nanoseconds since the queue's epoch
@@ -68,14 +69,14 @@ type reason uint8
 const (
 	reasonRejected reason = iota + 1
 	reasonExpired
+	reasonMaxLength
+	reasonDeliveryLimit
 )
 
 // String returns the word used in x-death headers.
 func (r reason) String() string {
-	if r == reasonExpired {
-		return "expired"
-	}
-	return "rejected"
+	return [...]string{reasonRejected: "rejected", reasonExpired: "expired", reasonMaxLength: "maxlen",
+		reasonDeliveryLimit: "delivery_limit"}[r]
 }
 
 // deadLetter is a message that leaves for the dead-letter exchange.
@@ -91,19 +92,20 @@ type Effects struct {
 	ID      uint64
 	Holder  uint32
 	N       int  // Purge: messages that went
-	Refused bool // Attach: in exclusive use
+	Refused bool // Attach: in exclusive use; Enqueue: over the limit
 	Unused  bool // the last consumer of an auto-delete queue left
 	Lapsed  bool // the lease of an expiring queue ran out
 	More    bool // bounded work is left: apply Tick, or the same command from Seq
 	Touched []uint32
 	Gone    []Gone
 	Dead    []deadLetter
+	Back    []Back // messages of a counting queue that came back
 }
 
 func (fx *Effects) reset() {
 	fx.Seq, fx.ID, fx.Holder, fx.N = 0, 0, 0, 0
 	fx.Refused, fx.Unused, fx.Lapsed, fx.More = false, false, false, false
-	fx.Touched, fx.Gone, fx.Dead = fx.Touched[:0], fx.Gone[:0], fx.Dead[:0]
+	fx.Touched, fx.Gone, fx.Dead, fx.Back = fx.Touched[:0], fx.Gone[:0], fx.Dead[:0], fx.Back[:0]
 }
 
 // touch notes that a holder has something to send.

@@ -10,7 +10,6 @@ type Delivery struct {
 	Content
 	ID          uint64 // the consumer's delivery id, gapless from 1
 	Redelivered bool   // it was sent before, to whomever
-	Own         bool   // Body is never written again: it may be kept without a copy
 }
 
 // Sink is the channel's side of a consumer. Its methods are called under the
@@ -35,11 +34,14 @@ type ConsumerOptions struct {
 	NoAck     bool
 	Exclusive bool
 	Shared    bool // ask Sink.Admit before each message
+	Global    bool // the channel has a prefetch of its own now (qos global=true)
 	Prefetch  uint16
 	Priority  int32 // an x-priority argument wins
 	Arguments wire.Table
 	Sink      Sink
-	Channel   any // the caller's own, for listings
+	// Channel is the caller's own, for listings. Consumers of a queue with the
+	// same one get their deliveries in the order of the messages.
+	Channel any
 }
 
 // Consumer is a consumer of one queue, or a getter (Queue.Getter). It stays
@@ -51,11 +53,12 @@ type Consumer struct {
 	// Guarded by the queue's mutex.
 	slot    uint32 // its number in the state machine
 	started bool
-	full    bool // the sink took less than offered
-	queued  bool // in the touched list of the pass
-	stalled bool // the next body is being read
-	ended   bool // no more deliveries
-	gone    bool // released: it holds nothing
+	full    bool      // the sink took less than offered
+	queued  bool      // in the touched list of the pass
+	stalled bool      // the next body is being read
+	ended   bool      // no more deliveries
+	gone    bool      // released: it holds nothing
+	kin     *Consumer // the next of those with its channel, in a ring; nil: alone
 }
 
 // Attach adds a consumer. Nothing is delivered before Start. The error is a
@@ -66,6 +69,12 @@ func (q *Queue) Attach(o ConsumerOptions) (*Consumer, error) {
 		return nil, err
 	}
 	c := &Consumer{q: q, opt: o}
+	if q.quorum() {
+		if o.Global {
+			return nil, wire.Errorf(wire.NotImplemented, "queue '%s' in vhost '%s' does not support global qos", q.opt.Name, q.opt.VHost)
+		}
+		o.Exclusive = false // RabbitMQ: ignored
+	}
 	spec := &ConsumerSpec{int(o.Prefetch), o.Priority, o.NoAck, o.Exclusive, o.Shared}
 	var err error
 	q.locked(func(w *work) { err = q.attach(w, c, spec) })
@@ -88,6 +97,7 @@ func (q *Queue) attach(w *work, c *Consumer, spec *ConsumerSpec) error {
 		q.consumers = append(q.consumers, c)
 	}
 	q.consumers[c.slot] = c
+	q.join(c)
 	return nil
 }
 
@@ -105,6 +115,14 @@ func (c *Consumer) Queue() *Queue { return c.q }
 // Options returns what the consumer was attached with.
 func (c *Consumer) Options() ConsumerOptions { return c.opt }
 
+// Active says whether the consumer is served: always, unless another is the
+// single active consumer of the queue.
+func (c *Consumer) Active() bool {
+	c.q.mu.Lock()
+	defer c.q.mu.Unlock()
+	return !c.ended && !c.gone && !c.q.state.holders[c.slot].passive
+}
+
 // Start lets deliveries begin: consume-ok is written.
 func (c *Consumer) Start() {
 	c.q.locked(func(w *work) {
@@ -121,10 +139,21 @@ func (c *Consumer) Resume() {
 		if !c.started || c.ended || c.gone {
 			return
 		}
-		c.full = false
-		w.touch(c)
-		c.q.apply(w, &Command{Kind: Open, Holder: c.slot})
+		c.q.reopen(w, c)
+		for k := c.kin; k != nil && k != c; k = k.kin {
+			c.q.reopen(w, k)
+		}
 	})
+}
+
+// reopen offers c what it was given and more.
+func (q *Queue) reopen(w *work, c *Consumer) {
+	if !c.started {
+		return
+	}
+	c.full = false
+	w.touch(c)
+	q.apply(w, &Command{Kind: Open, Holder: c.slot})
 }
 
 // Cancel ends the deliveries (basic.cancel). What was not yet sent goes back;
@@ -135,6 +164,7 @@ func (c *Consumer) Cancel() {
 			return
 		}
 		c.ended = true
+		c.q.part(w, c)
 		c.q.apply(w, &Command{Kind: Detach, Holder: c.slot})
 		c.q.forgetIdle(w, c)
 	})
@@ -152,6 +182,7 @@ func (c *Consumer) Release() {
 
 func (q *Queue) release(w *work, c *Consumer) {
 	c.ended, c.gone = true, true
+	q.part(w, c)
 	q.pages.dropGets(c)
 	q.consumers[c.slot] = nil
 	q.apply(w, &Command{Kind: Release, Holder: c.slot})

@@ -23,6 +23,7 @@ func (s *State) expire(now int64, fx *Effects) {
 
 // tick lets time pass: what it ends, it ends in order.
 func (s *State) tick(now int64, fx *Effects) {
+	s.trim(now, fx)
 	if s.timed > 0 {
 		s.expire(now, fx)
 	}

@@ -23,9 +23,8 @@ const (
 type Outside struct {
 	Kind    OutsideKind
 	Seq     uint64  // Dead, Corrupt
-	Reason  string  // Dead: "rejected" or "expired", as in x-death
-	Content Content // Dead: the caller's own
-	Own     bool    // Dead: Content.Body may be kept; always true
+	Reason  string  // Dead: "rejected", "expired", "maxlen" or "delivery_limit", as in x-death
+	Content Content // Dead: the caller's own, with a reference to what is Shared
 	Err     error   // Corrupt
 }
 
@@ -78,7 +77,7 @@ func (q *Queue) takeOutside(max int) (work []Outside, reads []int) {
 	o.unused, o.lapsed, o.corrupt = false, false, nil
 	n := 0
 	for ; n < len(o.dead) && len(work) < max; n++ {
-		d := Outside{Kind: Dead, Seq: o.dead[n].Seq, Reason: o.dead[n].Reason.String(), Own: true}
+		d := Outside{Kind: Dead, Seq: o.dead[n].Seq, Reason: o.dead[n].Reason.String()}
 		if e := q.state.index.entry(d.Seq); e == nil {
 			continue
 		} else if !q.copyOut(e, &d) {
@@ -97,11 +96,11 @@ func (q *Queue) takeOutside(max int) (work []Outside, reads []int) {
 // copyOut gives d the contents of e if they are in memory.
 func (q *Queue) copyOut(e *entry, d *Outside) bool {
 	if inArena(e.loc) {
-		c, own := q.arena.at(e.loc, e.size)
+		c := q.arena.at(e.loc, e.size)
 		buf := c.appendHead(make([]byte, 0, e.size))
-		if own {
+		if c.Shared != nil {
 			d.Content = ParseContent(buf)
-			d.Content.Body = c.Body
+			d.Content.Body, d.Content.Shared = c.Body, c.Shared.Retain()
 			return true
 		}
 		d.Content = ParseContent(append(buf, c.Body...))

@@ -1,7 +1,5 @@
 package queue
 
-import "encoding/binary"
-
 // store finds a place for the contents of the batch's messages that are still
 // needed, and commits the append.
 func (b *Batch) store() uint64 {
@@ -17,6 +15,11 @@ func (b *Batch) store() uint64 {
 			b.spilled = false
 		}
 	}
+	for _, q := range b.queues {
+		if len(q.sent) > 0 {
+			q.logSent(&b.work)
+		}
+	}
 	base := b.commit()
 	for _, s := range b.stored {
 		s.e.loc = base + s.rel
@@ -29,8 +32,7 @@ func (b *Batch) store() uint64 {
 // deadline need another record: then there is more to do.
 func (b *Batch) storeMessage(o *op) (again bool) {
 	m := &b.msgs[o.from]
-	deadline := int64(noDeadline)
-	b.refs, b.entries = b.refs[:0], b.entries[:0]
+	b.begin()
 	for t := int(o.to); t < o.end; t++ {
 		q, seq := b.targets[t], b.seqs[t]
 		e := q.state.index.entry(seq)
@@ -43,16 +45,22 @@ func (b *Batch) storeMessage(o *op) (again bool) {
 		}
 		d := b.wall(q, seq, e)
 		if len(b.refs) == 0 {
-			deadline = d
+			b.note.deadline = d
 		}
-		if d != deadline {
+		if d != b.note.deadline {
 			again = true
 			continue
+		}
+		if q.settings.MaxLengthBytes != nil {
+			b.note.head = int(e.meta >> headShift)
+		}
+		if e.priority() > 0 {
+			b.note.priority = m.Priority
 		}
 		b.refer(q, seq, e)
 	}
 	if len(b.refs) > 0 {
-		b.record(m, 0, deadline)
+		b.record(m, 0)
 	}
 	return again
 }
@@ -61,7 +69,7 @@ func (b *Batch) storeMessage(o *op) (again bool) {
 // its bound in the log, to be gone at the next start.
 func (b *Batch) storeTransient(q *Queue, m *Message, e *entry, seq uint64) {
 	if b.log == nil || q.opt.Log == nil || q.arena.live+int64(e.size) <= q.opt.ArenaBytes {
-		e.loc = q.arena.put(&m.Content, m.Own)
+		e.loc = q.arena.put(&m.Content)
 		return
 	}
 	e.loc = locSpilled
@@ -75,9 +83,9 @@ func (b *Batch) spill(o *op) {
 	for t := int(o.to); t < o.end; t++ {
 		q, seq := b.targets[t], b.seqs[t]
 		if e := q.state.index.entry(seq); e != nil && e.loc == locSpilled {
-			b.refs, b.entries = b.refs[:0], b.entries[:0]
+			b.begin()
 			b.refer(q, seq, e)
-			b.record(m, FlagVolatile, noDeadline)
+			b.record(m, FlagVolatile)
 		}
 	}
 }
@@ -89,6 +97,11 @@ const (
 	locSpilled = 2 // a volatile record is to be made
 )
 
+// begin starts a record.
+func (b *Batch) begin() {
+	b.refs, b.entries, b.note = b.refs[:0], b.entries[:0], attribute{deadline: noDeadline}
+}
+
 // refer adds one target to the record being made.
 func (b *Batch) refer(q *Queue, seq uint64, e *entry) {
 	b.refs = append(b.refs, q.opt.ID, seq)
@@ -97,11 +110,8 @@ func (b *Batch) refer(q *Queue, seq uint64, e *entry) {
 }
 
 // record adds the record of b.refs to the append.
-func (b *Batch) record(m *Message, flags uint8, deadline int64) {
-	b.attr = b.attr[:0]
-	if deadline != noDeadline {
-		b.attr = appendDeadline(b.attr, deadline)
-	}
+func (b *Batch) record(m *Message, flags uint8) {
+	b.attr = b.note.append(b.attr[:0])
 	rel := b.append().Store(b.refs, flags, b.attr, m.Route, m.Props, m.Body)
 	for _, e := range b.entries {
 		b.stored = append(b.stored, stored{e, rel})
@@ -117,19 +127,4 @@ func (b *Batch) wall(q *Queue, seq uint64, e *entry) int64 {
 	}
 	left := d - q.time(&b.work)
 	return b.now.UnixMilli() + (left+1e6-1)/1e6
-}
-
-const attrDeadline = 1 // first octet of an attribute that holds a deadline
-
-// appendDeadline writes a record's attribute: milliseconds since 1970.
-func appendDeadline(dst []byte, ms int64) []byte {
-	return binary.LittleEndian.AppendUint64(append(dst, attrDeadline), uint64(ms))
-}
-
-// parseDeadline reads what appendDeadline wrote.
-func parseDeadline(attr []byte) (ms int64, ok bool) {
-	if len(attr) < 9 || attr[0] != attrDeadline {
-		return 0, false
-	}
-	return int64(binary.LittleEndian.Uint64(attr[1:])), true
 }

@@ -146,7 +146,7 @@ type memoryAppend struct {
 }
 
 func (a *memoryAppend) Store(refs []uint64, flags uint8, attr, route, props, body []byte) uint64 {
-	c := Content{route, props, body}
+	c := Content{Route: route, Props: props, Body: body}
 	r := &memoryRecord{refs: append([]uint64(nil), refs...), flags: flags, attr: append([]byte(nil), attr...),
 		payload: append(c.appendHead(nil), body...), live: len(refs) / 2, pos: a.size}
 	a.items = append(a.items, r)
@@ -231,6 +231,7 @@ type testSink struct {
 	room      int // deliveries it still takes; negative: any number
 	credit    int // of the channel, for shared consumers
 	cancelled int
+	channel   *channelSink // of several: what they got together
 }
 
 func newSink() *testSink { return &testSink{room: -1} }
@@ -245,8 +246,12 @@ func (s *testSink) Deliver(ds []Delivery) int {
 		if d.Redelivered {
 			body += "*"
 		}
+		body += countOf(d.Props)
 		s.got = append(s.got, body)
 		s.ids = append(s.ids, d.ID)
+		if s.channel != nil {
+			s.channel.got = append(s.channel.got, body)
+		}
 	}
 	return len(ds)
 }
@@ -294,7 +299,7 @@ func (f *fixture) queue(id uint64, durable bool, args wire.Table) *Queue {
 var testRoute = []byte("\x01x\x03key")
 
 func message(body string, persistent bool) Message {
-	return Message{Content: Content{testRoute, []byte{0x10, 0, 1}, []byte(body)}, Persistent: persistent, TTL: -1}
+	return Message{Content: Content{Route: testRoute, Props: []byte{0x10, 0, 1}, Body: []byte(body)}, Persistent: persistent, TTL: -1}
 }
 
 // publish sends messages in one batch.
@@ -337,6 +342,7 @@ func (f *fixture) get(c *Consumer, noAck bool) (body string) {
 			if d.Redelivered {
 				body += "*"
 			}
+			body += countOf(d.Props)
 		}
 	})
 	f.host.pages()

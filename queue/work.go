@@ -13,6 +13,7 @@ type work struct {
 	out     []Delivery
 	buf     []byte    // payloads copied out of the log's memory for out
 	msgs    []Message // pending locations refer to these
+	refused []uint32  // tags of messages that a queue refused
 }
 
 // span is an inclusive range of sequence numbers; from 0 is none.
@@ -27,6 +28,9 @@ func (q *Queue) locked(f func(w *work)) uint64 {
 	f(w)
 	w.pump()
 	q.seal(w)
+	if len(q.sent) > 0 {
+		q.logSent(w)
+	}
 	pos := w.commit()
 	q.finish(w)
 	q.mu.Unlock()
@@ -37,10 +41,21 @@ func (q *Queue) locked(f func(w *work)) uint64 {
 
 // reset forgets what the pass referred to and keeps the room.
 func (w *work) reset() {
+	for i := range w.msgs {
+		w.msgs[i].Shared.Release()
+	}
 	clear(w.out)
 	clear(w.msgs)
 	w.out, w.msgs, w.buf, w.touched = w.out[:0], w.msgs[:0], w.buf[:0], w.touched[:0]
 	w.log, w.now = nil, time.Time{}
+}
+
+// refuse notes that a queue refused a message. The queues of one message come
+// one after the other.
+func (w *work) refuse(tag uint32) {
+	if n := len(w.refused); n == 0 || w.refused[n-1] != tag {
+		w.refused = append(w.refused, tag)
+	}
 }
 
 // append returns the pass's one append to the log.
@@ -107,6 +122,9 @@ func (q *Queue) absorb(w *work) {
 		q.forget(w, &w.fx.Gone[i])
 	}
 	q.counters.Settled += uint64(len(w.fx.Gone))
+	if len(w.fx.Back) > 0 {
+		q.logBack(w, w.fx.Back)
+	}
 	for _, slot := range w.fx.Touched {
 		w.touch(q.consumers[slot])
 	}
@@ -121,6 +139,7 @@ func (q *Queue) absorb(w *work) {
 // forget gives up the contents of a message that left, and notes in the log
 // that it did: nothing for one that was never logged.
 func (q *Queue) forget(w *work, g *Gone) {
+	q.live.add(-1, g.Size, g.Marks)
 	switch {
 	case inLog(g.Loc):
 		w.append().Release(g.Loc, g.Size)
@@ -182,6 +201,7 @@ func (q *Queue) finish(w *work) {
 		q.compact()
 	}
 	q.pages.idle(q.state.ready)
+	q.makeRoom()
 	if q.outside.signal() {
 		q.opt.Host.Outside(q)
 	}
@@ -207,8 +227,8 @@ func (q *Queue) compact() {
 	q.arena.init(q.opt.Memory)
 	for seq, e := q.state.index.nextLive(1); e != nil; seq, e = q.state.index.nextLive(seq + 1) {
 		if inArena(e.loc) {
-			c, own := old.at(e.loc, e.size)
-			e.loc = q.arena.put(&c, own)
+			c := old.at(e.loc, e.size)
+			e.loc = q.arena.put(&c)
 		}
 	}
 	old.giveAll()

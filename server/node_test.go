@@ -148,7 +148,7 @@ func (n *node) publish(p *broker.Publisher, m message) {
 	route := wire.AppendRoute(nil, m.exchange, m.key)
 	pub := wire.Publish{Route: route}
 	pub.Exchange, pub.RoutingKey = wire.SplitRoute(route)
-	if err := p.Publish(pub, props, v, body(m.size), false); err != nil {
+	if err := p.Publish(pub, props, v, body(m.size), nil); err != nil {
 		n.t.Fatalf("publish to %q %q: %v", m.exchange, m.key, err)
 	}
 }

@@ -60,7 +60,7 @@ func newMover(t *testing.T, seed uint64) *mover {
 // enter opens a session and declares what is missing.
 func (m *mover) enter() {
 	m.s = m.session()
-	m.plain, m.tx = m.s.NewPublisher(returned{}), m.s.NewPublisher(returned{})
+	m.plain, m.tx = m.s.NewPublisher(1, returned{}), m.s.NewPublisher(2, returned{})
 	m.tx.SelectTx()
 	m.takers, m.getters = nil, map[string]*taker{}
 	m.declare()
@@ -451,7 +451,7 @@ func (n *node) keepSome(rng *rand.Rand, more func() bool) {
 	n.t.Helper()
 	s := n.session()
 	s.DeclareQueue(&wire.QueueDeclare{Queue: "q", Durable: true}, func(broker.QueueInfo, error) {})
-	p, b := s.NewPublisher(returned{}), queue.NewBatch()
+	p, b := s.NewPublisher(1, returned{}), queue.NewBatch()
 	k := &taker{t: n.t, room: 1 << 40}
 	var err error
 	if k.c, err = s.Consume("q", queue.ConsumerOptions{Sink: k}); err != nil {
