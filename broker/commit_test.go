@@ -133,13 +133,15 @@ func TestChangesFollowTheLog(t *testing.T) {
 		s.put(50, "")
 		m.answers <- nil
 		synctest.Wait()
-		select {
-		case got := <-m.started:
-			t.Fatalf("stores %q before the log is durable", got)
-		default:
+		for _, end := range []uint64{0, 51, 100} { // all below it
+			log.sync(end)
+			s.expect(t, "first:<nil>")
+			select {
+			case got := <-m.started:
+				t.Fatalf("stores %q when the log is durable below %d", got, end)
+			default:
+			}
 		}
-		log.sync(100) // below it
-		s.expect(t, "first:<nil>")
 		log.sync(101)
 		if got := <-m.started; got != "a" {
 			t.Fatalf("stores %q, want a", got)
