@@ -43,7 +43,10 @@ func TestTimersOfQueues(t *testing.T) {
 			t.Fatalf("%d timers of the clock, want %d", n, want)
 		}
 	}
-	timers(0)
+	h.Arm(qs[0], at(1))
+	timers(0) // the queues are not restored
+	h.begin()
+	timers(1)
 	for i, ms := range []int{30, 10, 20, 20} {
 		h.Arm(qs[i], at(ms))
 		timers(1)
@@ -80,6 +83,7 @@ func TestTimersTogether(t *testing.T) {
 	clock, told := newFakeClock(), &ticked{}
 	h := newHost(&Broker{opt: Options{Clock: clock}})
 	defer h.close()
+	h.begin()
 	names := strings.Fields("h g f e d c b a")
 	for i, q := range leased(clock, told, names...) {
 		h.Arm(q, clock.Now().Add(time.Duration(i)*time.Millisecond))
