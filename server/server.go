@@ -238,7 +238,7 @@ func (s *Server) release(ctx context.Context) error {
 		_ = l.Close() // Shutdown has closed those that were served
 	}
 	s.wg.Wait()
-	if s.broker != nil && (s.log != nil || s.opt.DataDir == "") {
+	if s.broker != nil {
 		errs = append(errs, s.broker.Close(ctx))
 	}
 	if s.log != nil {
