@@ -141,7 +141,7 @@ func (ch *channel) view(c *broker.ConnectionView) *broker.ChannelView {
 func (k *consumer) view(ch *broker.ChannelView) broker.ConsumerView {
 	o := k.qc.Options()
 	return broker.ConsumerView{Channel: ch, Queue: k.qc.Queue().Options().Name, Tag: k.tag, NoAck: k.noAck, Exclusive: o.Exclusive,
-		Prefetch: int(o.Prefetch), Priority: o.Priority, Arguments: o.Arguments}
+		Prefetch: int(o.Prefetch), Priority: o.Priority, Arguments: o.Arguments, Active: true}
 }
 
 // listing is what only lists want to know of a channel; guarded by channel.mu.

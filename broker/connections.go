@@ -62,6 +62,8 @@ type ConsumerView struct {
 	Prefetch  int
 	Priority  int32
 	Arguments wire.Table
+	Active    bool // the queue serves it
+	Single    bool // and one at a time only
 }
 
 // DeliverCounts are totals of what a channel was sent and settled.

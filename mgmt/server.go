@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,14 +18,19 @@ import (
 // Options say what the API is over.
 type Options struct {
 	Broker *broker.Broker
+	AMQP   Connections
+	Node   Node
 	Logger *slog.Logger // nil: slog.Default
 }
 
 // Server answers the management API.
 type Server struct {
-	opt    Options
-	http   *http.Server
-	logins attempts
+	opt     Options
+	http    *http.Server
+	logins  attempts
+	samples *sampler
+	stop    context.CancelFunc // ends the sampler
+	wg      sync.WaitGroup
 }
 
 // Limits of a call. A client that is slower, or sends more, is cut off.
@@ -37,12 +43,16 @@ const (
 	idleWait   = time.Minute
 )
 
-// New returns a Server over opt.Broker.
+// New returns a Server over opt.Broker, which takes samples until Shutdown.
 func New(opt Options) *Server {
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
 	}
 	s := &Server{opt: opt}
+	s.samples = &sampler{broker: opt.Broker, conns: opt.AMQP, machine: s.machine, tracks: map[series]*track{}}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.wg.Go(func() { s.samples.run(ctx) }) // until Shutdown
 	s.http = &http.Server{
 		Handler: s.handler(), MaxHeaderBytes: headMost, ReadHeaderTimeout: headWait,
 		ReadTimeout: readWait, WriteTimeout: answerWait, IdleTimeout: idleWait,
@@ -64,6 +74,8 @@ func (s *Server) Serve(l net.Listener) error {
 
 // Shutdown ends the serving; calls under way may end until ctx does.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop()
+	defer s.wg.Wait()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		_ = s.http.Close() // what is left is cut off

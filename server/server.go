@@ -109,9 +109,6 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err == nil {
 		err = s.listen(ctx)
 	}
-	if err == nil {
-		err = s.listenHTTP(ctx)
-	}
 	if err != nil {
 		return nil, errors.Join(err, s.release(ctx))
 	}
