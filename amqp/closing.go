@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/leveretmq/leveret/amqp/wire"
+	"github.com/leveretmq/leveret/broker"
 )
 
 // forced is a close that somebody else wants: the server, the broker.
@@ -91,8 +92,17 @@ func (c *conn) close(class, method uint16, e *wire.Error) {
 		ReplyCode: uint16(e.Code), ReplyText: replyText(e), ClassID: class, MethodID: method,
 	})
 	c.state = closing
-	c.patience(c.srv.opt.CloseTimeout)
+	wait := c.srv.opt.CloseTimeout
+	if errors.Is(e, broker.ErrVHostDeleted) {
+		wait = min(wait, abandoned)
+	}
+	c.patience(wait)
 }
+
+// abandoned is how long a connection of a deleted virtual host waits for
+// close-ok. RabbitMQ drops the socket at once, often before its client has read
+// why.
+const abandoned = time.Second
 
 // leave answers the client's connection.close. RabbitMQ: exclusive queues are
 // gone before close-ok, and the socket is the client's to close.

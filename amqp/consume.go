@@ -94,7 +94,7 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 	k := &consumer{ch: ch, tag: tag, noAck: m.NoAck}
 	k.qc, err = ch.conn.session.Consume(name, queue.ConsumerOptions{
 		Tag: tag, NoAck: m.NoAck, Exclusive: m.Exclusive, Shared: !m.NoAck,
-		Prefetch: ch.credit.each, Arguments: m.Arguments, Sink: k, Channel: ch,
+		Global: ch.credit.limit.Load() > 0, Prefetch: ch.credit.each, Arguments: m.Arguments, Sink: k, Channel: ch,
 	})
 	if err != nil {
 		return err

@@ -16,6 +16,9 @@ func (ch *channel) get(m *wire.BasicGet) error {
 	if err != nil {
 		return err
 	}
+	if err := q.Gettable(); err != nil {
+		return err
+	}
 	g := ch.getter(q)
 	a := ch.answer(m, false)
 	q.Get(g.qc, m.NoAck, func(d queue.Delivery, remaining int, ok bool) {

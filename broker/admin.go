@@ -15,7 +15,9 @@ import (
 // administer makes a change under the lock and waits until it is stored.
 func (b *Broker) administer(ctx context.Context, change func() ([]meta.Change, error)) error {
 	b.mu.Lock()
+	done := b.acts(actor(ctx))
 	cs, err := change()
+	done()
 	b.mu.Unlock()
 	if err != nil {
 		return err

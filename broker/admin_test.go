@@ -48,6 +48,26 @@ func TestVHosts(t *testing.T) {
 	}
 }
 
+func TestProtectVHost(t *testing.T) {
+	n, ctx := newNode(t), t.Context()
+	n.vhost("v")
+	c := n.client("guest", "/")
+	for _, v := range []string{"/", "v"} {
+		n.must(n.ProtectVHost(ctx, v, true))
+	}
+	n.restart()
+	err := n.DeleteVHost(ctx, "v")
+	if kindOf(t, err) != Refused || err.Error() != "Refusing to delete virtual host 'v' because it is protected from deletion" {
+		t.Fatal(err)
+	}
+	c.closedWith("")
+	n.must(n.ProtectVHost(ctx, "v", false))
+	n.must(n.DeleteVHost(ctx, "v"))
+	if kindOf(t, n.ProtectVHost(ctx, "v", true)) != NotFound {
+		t.Fatal("protects what is not there")
+	}
+}
+
 func TestDeleteVHost(t *testing.T) {
 	n, ctx := newNode(t), t.Context()
 	n.vhost("v")

@@ -29,8 +29,10 @@ func (b *Broker) SetAlarm(a Alarm, raised bool) {
 	}
 	s.raised[a] = raised
 	if raised {
+		b.Event("alarm.set", text("source", string(a)), text("node", b.opt.NodeName))
 		b.opt.Logger.Warn("resource alarm set; publishing waits", "alarm", string(a))
 	} else {
+		b.Event("alarm.cleared", text("source", string(a)), text("node", b.opt.NodeName))
 		b.opt.Logger.Info("resource alarm cleared", "alarm", string(a))
 	}
 	s.tellLocked()

@@ -15,7 +15,6 @@ func (b *Broker) route(bd *meta.Binding) {
 		return
 	}
 	x.routes.Store(&routes{x.routes.Load().Bind(exchange.Binding{Dest: d, Key: bd.Key, Args: bd.Arguments})})
-	b.bindingEvent("binding.created", bd)
 	if x.special != nil && x.special.history != nil {
 		b.replay(x.special.history, d)
 	}
@@ -39,7 +38,6 @@ func (v *vhost) dest(bd *meta.Binding) (exchange.Dest, bool) {
 // lost their last binding go too. mu is held.
 func (b *Broker) unroute(gone []*meta.Binding, d exchange.Dest) (cs []meta.Change) {
 	for _, bd := range gone {
-		b.bindingEvent("binding.deleted", bd)
 		v := b.vhosts[bd.VHost]
 		x := v.exchanges[bd.Source]
 		if x == nil {

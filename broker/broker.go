@@ -145,6 +145,7 @@ func Open(o Options) (*Broker, error) {
 	b.commits = newCommitter(o)
 	b.host = newHost(b)
 	b.events.init(b)
+	b.meta.Changed = b.changed
 	if err := b.raise(); err != nil {
 		return nil, err
 	}
@@ -227,6 +228,10 @@ func (b *Broker) ClusterName() string {
 
 // Version is Leveret's own.
 const Version = "0.1.0"
+
+// Fail says that the log has died: what waits for it is answered with an error,
+// and nothing is stored any more.
+func (b *Broker) Fail() { b.commits.fail() }
 
 // Close ends the broker's goroutines and makes every queue note what a clean
 // stop has to remember. Sessions are closed before.

@@ -86,8 +86,7 @@ func (b *Broker) log() queue.Log {
 
 // discard deletes a queue that no client waits for.
 func (b *Broker) discard(q *queueRef, ifUnused bool) {
-	if _, pos, cs, err := b.deleteQueue(q, ifUnused, false); err == nil {
-		b.queueDeleted(q.def, internalUser)
+	if _, pos, cs, err := b.deleteQueue(q, internalUser, ifUnused, false); err == nil {
 		b.commits.save(pos, cs, func(error) {})
 	}
 }

@@ -44,6 +44,8 @@ type DefinedVHost struct {
 	Description      string   `json:"description"`
 	Tags             []string `json:"tags"`
 	DefaultQueueType string   `json:"default_queue_type,omitempty"`
+	Tracing          bool     `json:"tracing,omitempty"`
+	Protected        bool     `json:"protected_from_deletion,omitempty"`
 }
 
 // DefinedPermission is a permission in definitions.
@@ -128,7 +130,7 @@ func (b *Broker) Export() Definitions {
 		d.Users = append(d.Users, DefinedUser{u.Name, u.PasswordHash, u.Algorithm, listed(u.Tags), limited(u.Limits)})
 	}
 	for _, v := range b.VHosts() {
-		d.VHosts = append(d.VHosts, DefinedVHost{v.Name, v.Description, listed(v.Tags), v.DefaultQueueType})
+		d.VHosts = append(d.VHosts, DefinedVHost{v.Name, v.Description, listed(v.Tags), v.DefaultQueueType, v.Tracing, v.Protected})
 	}
 	for _, p := range b.Permissions() {
 		d.Permissions = append(d.Permissions, DefinedPermission(p))

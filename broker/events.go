@@ -8,7 +8,6 @@ import (
 
 	"github.com/leveretmq/leveret/amqp/wire"
 	"github.com/leveretmq/leveret/broker/meta"
-	"github.com/leveretmq/leveret/exchange"
 	"github.com/leveretmq/leveret/queue"
 )
 
@@ -78,71 +77,27 @@ func (b *Broker) Event(key string, fields ...wire.Field) {
 // eventful says whether to gather an event's fields at all.
 func (b *Broker) eventful() bool { return b.events.vhost.Load() != nil }
 
-func text(name, value string) wire.Field { return wire.Field{Name: name, Value: value} }
+// acting is the key of Acting.
+type acting struct{}
 
-func truth(name string, value bool) wire.Field { return wire.Field{Name: name, Value: value} }
-
-// by is who has asked for a change of the topology; mu is held.
-func (b *Broker) by() wire.Field {
-	if b.events.actor == "" {
-		return text("user_who_performed_action", internalUser)
-	}
-	return text("user_who_performed_action", b.events.actor)
+// Acting gives a context that says which user makes changes with it; without it
+// they are the node's own.
+func Acting(ctx context.Context, user string) context.Context {
+	return context.WithValue(ctx, acting{}, user)
 }
 
-// argumentTerms shows a table as the plugin does, by Erlang terms.
-func argumentTerms(t wire.Table) wire.Field {
-	list := wire.Array{}
-	for _, term := range exchange.Terms(t) {
-		list = append(list, term)
+func actor(ctx context.Context) string {
+	if user, ok := ctx.Value(acting{}).(string); ok {
+		return user
 	}
-	return wire.Field{Name: "arguments", Value: list}
+	return internalUser
 }
 
-// exchangeEvent tells of an exchange made or gone; mu is held.
-func (b *Broker) exchangeEvent(key string, d *meta.Exchange) {
-	switch {
-	case !b.eventful():
-	case key == "exchange.deleted":
-		b.Event(key, text("name", d.Name), text("vhost", d.VHost), b.by())
-	default:
-		b.Event(key, text("name", d.Name), text("vhost", d.VHost), text("type", d.Kind), truth("durable", d.Durable),
-			truth("auto_delete", d.AutoDelete), truth("internal", d.Internal), argumentTerms(d.Arguments), text("policy", ""), b.by())
-	}
-}
-
-// queueCreated tells of a new queue; mu is held.
-func (b *Broker) queueCreated(q *queueRef) {
-	if !b.eventful() {
-		return
-	}
-	owner := ""
-	if q.owner != nil {
-		owner = q.owner.opt.Name
-	}
-	d := q.def
-	b.Event("queue.created", text("name", d.Name), text("vhost", d.VHost), truth("durable", d.Durable), truth("auto_delete", d.AutoDelete),
-		truth("exclusive", d.Exclusive), text("owner_pid", owner), argumentTerms(d.Arguments), b.by())
-}
-
-// queueDeleted tells of a queue that by has deleted.
-func (b *Broker) queueDeleted(d *meta.Queue, by string) {
-	if b.eventful() {
-		b.Event("queue.deleted", text("name", d.Name), text("vhost", d.VHost), text("user_who_performed_action", by))
-	}
-}
-
-// bindingEvent tells of a binding made or gone; mu is held.
-func (b *Broker) bindingEvent(key string, d *meta.Binding) {
-	if !b.eventful() {
-		return
-	}
-	kind := "queue"
-	if d.ToExchange {
-		kind = "exchange"
-	}
-	b.Event(key, text("source_name", d.Source), text("source_kind", "exchange"), text("destination_name", d.Dest),
-		text("destination_kind", kind), text("routing_key", d.Key), argumentTerms(d.Arguments), text("vhost", d.VHost), b.by())
+// acts says who makes the changes of the topology until done; mu is held.
+func (b *Broker) acts(user string) (done func()) {
+	before := b.events.actor
+	b.events.actor = user
+	return func() { b.events.actor = before }
 }
 
 // consumerCreated tells of a new consumer, and remembers to tell of its end.

@@ -36,7 +36,7 @@ var predeclared = [...]meta.Exchange{
 // addVHost makes a virtual host with its exchanges; mu is held.
 func (b *Broker) addVHost(def *meta.VHost) []meta.Change {
 	b.vhosts[def.Name] = newVHost(def.Name)
-	cs := b.changeVHost(def)
+	cs := b.storeVHost(def)
 	for _, d := range predeclared {
 		id, more := b.meta.NextID()
 		d.ID, d.VHost, d.Durable = id, def.Name, true
@@ -60,7 +60,6 @@ func (b *Broker) raiseExchange(def *meta.Exchange) {
 	x.routes.Store(&routes{r})
 	x.vhost.exchanges[def.Name] = x
 	b.exByID[def.ID] = x
-	b.exchangeEvent("exchange.created", def)
 }
 
 // nowhere is the router of an exchange of an unknown type.
@@ -102,9 +101,9 @@ func (s *Session) change(reply func(error), f func() ([]meta.Change, error)) {
 	var cs []meta.Change
 	err := s.vhost.open()
 	if err == nil {
-		s.b.events.actor = s.opt.User.Name()
+		done := s.b.acts(s.opt.User.Name())
 		cs, err = f()
-		s.b.events.actor = ""
+		done()
 	}
 	s.b.mu.Unlock()
 	if err != nil {
@@ -249,7 +248,5 @@ func (b *Broker) dropExchange(x *exchangeRef) []meta.Change {
 		b.dropShelf(x)
 	}
 	gone, cs := b.meta.DeleteExchange(x.name())
-	cs = append(cs, b.unroute(gone, exchange.Dest{ID: x.def.ID, Exchange: true})...)
-	b.exchangeEvent("exchange.deleted", x.def)
-	return cs
+	return append(cs, b.unroute(gone, exchange.Dest{ID: x.def.ID, Exchange: true})...)
 }

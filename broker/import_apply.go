@@ -21,7 +21,7 @@ func (i *importer) apply() (cs []meta.Change) {
 	b := i.b
 	for _, v := range i.vhosts {
 		if b.meta.VHosts[v.Name] != nil {
-			cs = append(cs, b.changeVHost(&v)...)
+			cs = append(cs, b.storeVHost(&v)...)
 		} else {
 			cs = append(cs, b.addVHost(&v)...)
 		}
@@ -43,19 +43,10 @@ func (i *importer) apply() (cs []meta.Change) {
 	for _, p := range i.globals {
 		cs = append(cs, b.meta.PutGlobalParameter(&p)...)
 	}
-	return append(append(cs, i.applyPolicies()...), i.applyTopology()...)
-}
-
-func (i *importer) applyPolicies() (cs []meta.Change) {
-	touched := map[string]bool{}
 	for _, p := range i.policies {
-		cs = append(cs, i.b.putPolicy(p)...)
-		touched[p.VHost] = true
+		cs = append(cs, b.putPolicy(p)...)
 	}
-	for vhost := range touched {
-		i.b.vhosts[vhost].govern()
-	}
-	return cs
+	return append(cs, i.applyTopology()...)
 }
 
 func (i *importer) applyTopology() (cs []meta.Change) {

@@ -37,6 +37,7 @@ type vhostBody struct {
 	Tags             *tags   `json:"tags"`
 	DefaultQueueType *string `json:"default_queue_type"`
 	Tracing          *bool   `json:"tracing"`
+	Protected        *bool   `json:"protected_from_deletion"`
 }
 
 // ParseVHost reads the body that the management API takes for a virtual host.
@@ -45,7 +46,7 @@ func ParseVHost(name string, body json.RawMessage) (VHostOptions, error) {
 	if err := unpack("vhosts", body, &v); err != nil {
 		return VHostOptions{}, err
 	}
-	o := VHostOptions{Name: name, DefaultQueueType: v.DefaultQueueType, Tracing: v.Tracing}
+	o := VHostOptions{Name: name, DefaultQueueType: v.DefaultQueueType, Tracing: v.Tracing, Protected: v.Protected}
 	if v.Description != nil {
 		o.Description = *v.Description
 	}
@@ -85,6 +86,9 @@ func (i *importer) readVHost(item json.RawMessage) error {
 		}
 		if v.Tracing != nil {
 			def.Tracing = *v.Tracing
+		}
+		if v.Protected != nil {
+			def.Protected = *v.Protected
 		}
 	}
 	i.vhosts[body.Name] = def

@@ -43,8 +43,7 @@ func missingPolicy(n meta.PolicyName) error {
 func (b *Broker) PutPolicy(ctx context.Context, p meta.Policy) (created bool, err error) {
 	p.ApplyTo = cmp.Or(p.ApplyTo, "all")
 	err = b.administer(ctx, func() ([]meta.Change, error) {
-		v := b.vhosts[p.VHost]
-		if v == nil {
+		if b.vhosts[p.VHost] == nil {
 			return nil, missingVHost(p.VHost)
 		}
 		if p.Definition != nil && !json.Valid(p.Definition) {
@@ -55,18 +54,15 @@ func (b *Broker) PutPolicy(ctx context.Context, p meta.Policy) (created bool, er
 			return nil, err
 		}
 		created = b.meta.Policies[p.PolicyName] == nil
-		cs := b.putPolicy(p)
-		v.govern()
-		return cs, nil
+		return b.putPolicy(p), nil
 	})
 	return created, err
 }
 
-// putPolicy keeps a policy that was checked; queues and exchanges do not follow
-// yet. mu is held.
+// putPolicy keeps a policy that was checked; mu is held.
 func (b *Broker) putPolicy(p meta.Policy) []meta.Change {
 	p.Definition, _ = canonicalJSON(p.Definition)
-	b.vhosts[p.VHost].policies.set(p.PolicyName, b.compilePolicy(&p))
+	b.vhosts[p.VHost].setPolicy(p.PolicyName, b.compilePolicy(&p))
 	return b.meta.PutPolicy(&p)
 }
 
@@ -77,9 +73,7 @@ func (b *Broker) DeletePolicy(ctx context.Context, n meta.PolicyName) error {
 		if b.meta.Policies[n] == nil {
 			return nil, missingPolicy(n)
 		}
-		v := b.vhosts[n.VHost]
-		v.policies.set(n, nil)
-		v.govern()
+		b.vhosts[n.VHost].setPolicy(n, nil)
 		return b.meta.DeletePolicy(n), nil
 	})
 }

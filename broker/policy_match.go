@@ -51,14 +51,16 @@ func (b *Broker) compilePolicy(def *meta.Policy) *policy {
 	return p
 }
 
-// set puts a policy in the place of that of its name; nil takes it away.
-func (ps *policies) set(n meta.PolicyName, p *policy) {
+// set puts a policy in the place of that of its name, which it returns; nil
+// takes it away.
+func (ps *policies) set(n meta.PolicyName, p *policy) (old *policy) {
 	list := &ps.ordinary
 	if n.Operator {
 		list = &ps.operator
 	}
-	for i, old := range *list {
-		if old.def.Name == n.Name {
+	for i, have := range *list {
+		if have.def.Name == n.Name {
+			old = have
 			*list = slices.Delete(*list, i, i+1)
 			maps.DeleteFunc(ps.applied, func(pair [2]*policy, _ *applied) bool { return pair[0] == old || pair[1] == old })
 			break
@@ -70,6 +72,7 @@ func (ps *policies) set(n meta.PolicyName, p *policy) {
 			return cmp.Or(cmp.Compare(y.def.Priority, x.def.Priority), strings.Compare(x.def.Name, y.def.Name))
 		})
 	}
+	return old
 }
 
 // target is what a policy may be applied to.
@@ -170,6 +173,11 @@ func (a *applied) settings(s queue.Settings) queue.Settings {
 	return s
 }
 
+// has says whether p is one of the two.
+func (a *applied) has(p *policy) bool {
+	return a != nil && p != nil && (a.policy == p || a.operator == p)
+}
+
 func (q *queueRef) target() target {
 	kind := q.Options().Arguments.Type + "_queues"
 	if kind == "stream_queues" {
@@ -188,9 +196,11 @@ func (q *queueRef) govern() {
 	q.Configure(a.settings(q.Options().Arguments.Settings))
 }
 
+func (x *exchangeRef) target() target { return target{x.def.Name, "exchanges"} }
+
 // govern gives an exchange the policies that match it; mu is held.
 func (x *exchangeRef) govern() {
-	x.applied = x.vhost.policies.find(target{x.def.Name, "exchanges"})
+	x.applied = x.vhost.policies.find(x.target())
 	x.alternate = ""
 	if v, ok := x.def.Arguments.Get("alternate-exchange"); ok { // the argument counts
 		x.alternate, _ = v.(string)
@@ -199,14 +209,20 @@ func (x *exchangeRef) govern() {
 	}
 }
 
-// govern applies changed policies to all that lives in the virtual host; mu is
-// held.
-func (v *vhost) govern() {
+// setPolicy puts a policy in the place of that of its name, nil for none, and
+// has what it concerns follow; mu is held.
+func (v *vhost) setPolicy(n meta.PolicyName, p *policy) {
+	old := v.policies.set(n, p)
+	concerns := func(a *applied, t target) bool { return a.has(old) || p != nil && p.matches(t) }
 	for _, q := range v.queues {
-		q.govern()
+		if concerns(q.applied, q.target()) {
+			q.govern()
+		}
 	}
 	for _, x := range v.exchanges {
-		x.govern()
+		if concerns(x.applied, x.target()) {
+			x.govern()
+		}
 	}
 }
 

@@ -28,6 +28,12 @@ func (b *Broker) raiseQueue(def *meta.Queue, owner *Session) (*queueRef, error) 
 	if err != nil {
 		return nil, err
 	}
+	if err := args.Suits(def.VHost, def.Name, def.Durable, def.Exclusive, def.AutoDelete); err != nil {
+		return nil, err
+	}
+	if limit := &b.level.deliveryLimit; args.Type == "quorum" && args.DeliveryLimit == nil && *limit > 0 {
+		args.DeliveryLimit = limit
+	}
 	o := queue.Options{ID: def.ID, VHost: def.VHost, Name: def.Name, Durable: def.Durable, Exclusive: def.Exclusive,
 		AutoDelete: def.AutoDelete, Arguments: args, Clock: b.opt.Clock, Host: b.host, Memory: &b.memory}
 	if b.opt.Log != nil {
@@ -37,7 +43,6 @@ func (b *Broker) raiseQueue(def *meta.Queue, owner *Session) (*queueRef, error) 
 	q.govern()
 	q.vhost.queues[def.Name] = q
 	b.byID[def.ID] = q.Queue
-	b.queueCreated(q)
 	return q, nil
 }
 
@@ -89,7 +94,7 @@ func (s *Session) declareQueue(m *wire.QueueDeclare) (*queueRef, []meta.Change, 
 		}
 		return q, nil, err
 	}
-	name, err := s.queueName(m.Queue)
+	name, err := s.queueName(m)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -188,9 +193,12 @@ func (s *Session) mayDeadLetter(name string, args wire.Table) error {
 	return s.may(Write, "exchange", to)
 }
 
-func (s *Session) queueName(name string) (string, error) {
-	if name != "" {
-		return name, nil
+func (s *Session) queueName(m *wire.QueueDeclare) (string, error) {
+	if m.Queue != "" {
+		return m.Queue, nil
+	}
+	if kind, _ := m.Arguments.Get("x-queue-type"); kind == "quorum" || kind == "stream" {
+		return "", wire.Errorf(wire.PreconditionFailed, "Cannot declare a server-named queue for type rabbit_%s_queue", kind)
 	}
 	return s.b.generated("amq.gen-")
 }
@@ -232,20 +240,41 @@ func (s *Session) DeleteQueue(m *wire.QueueDelete, reply func(int, error)) {
 		reply(0, err)
 		return
 	}
-	n, pos, cs, err := s.b.deleteQueue(q, m.IfUnused, m.IfEmpty)
+	if err := conditionless(q, m); err != nil {
+		reply(0, err)
+		return
+	}
+	n, pos, cs, err := s.b.deleteQueue(q, s.opt.User.Name(), m.IfUnused, m.IfEmpty)
 	if err != nil {
 		reply(0, err)
 		return
 	}
-	s.b.queueDeleted(q.def, s.opt.User.Name())
 	s.b.commits.save(pos, cs, func(err error) { reply(n, err) })
+}
+
+// conditionless: RabbitMQ deletes a quorum queue without conditions only.
+func conditionless(q *queueRef, m *wire.QueueDelete) error {
+	flag := ""
+	switch {
+	case q.Options().Arguments.Type != "quorum":
+		return nil
+	case m.IfUnused:
+		flag = "if-unused"
+	case m.IfEmpty:
+		flag = "if-empty"
+	default:
+		return nil
+	}
+	return wire.Errorf(wire.NotImplemented, "cannot delete queue '%s' in vhost '%s'. queue.delete operations with %s flag set are not supported by quorum queues",
+		q.def.Name, q.def.VHost, flag)
 }
 
 // deleteQueue takes a queue out of the topology. The changes have to be saved
 // once the log is durable up to pos: the tombstone goes first.
-func (b *Broker) deleteQueue(q *queueRef, ifUnused, ifEmpty bool) (n int, pos uint64, cs []meta.Change, err error) {
+func (b *Broker) deleteQueue(q *queueRef, by string, ifUnused, ifEmpty bool) (n int, pos uint64, cs []meta.Change, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer b.acts(by)()
 	n, pos, err = q.Delete(ifUnused, ifEmpty)
 	if err != nil {
 		return 0, 0, nil, err

@@ -38,18 +38,21 @@ func (b *Broker) Fact(kind uint8, group, x, y uint64) {
 
 // Live visits what all queues hold in the log.
 func (b *Broker) Live(visit func(pos uint64, size uint32)) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
 	for _, q := range b.byID {
 		q.Live(visit)
 	}
 }
 
 // Relocate lets the queues of a record decide whether it still lives.
-func (b *Broker) Relocate(refs []uint64, move func(live []uint64) uint64) {
-	qs := make([]*queue.Queue, 0, len(refs)/2)
+func (b *Broker) Relocate(pos uint64, refs []uint64, move func(live []uint64) uint64) {
+	var room [16]*queue.Queue // asked of every record of a segment
+	qs := room[:0]
 	for i := 0; i < len(refs); i += 2 {
 		qs = append(qs, b.group(refs[i]))
 	}
-	queue.Relocate(qs, refs, move)
+	queue.Relocate(qs, pos, refs, move)
 }
 
 // Restored makes the queues ready; clean says that the last stop was.

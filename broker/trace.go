@@ -18,19 +18,14 @@ const traceExchange = "amq.rabbitmq.trace"
 // SetTracing turns the tracing of a virtual host on or off; it is off after a
 // start (RabbitMQ). The error is an *Error, NotFound when there is no such host.
 func (b *Broker) SetTracing(vhost string, on bool) error {
-	return b.administer(context.Background(), func() ([]meta.Change, error) {
-		old := b.meta.VHosts[vhost]
-		if old == nil {
-			return nil, missingVHost(vhost)
-		}
-		def := *old
-		def.Tracing = on
-		return b.changeVHost(&def), nil
+	return b.changeVHost(context.Background(), vhost, func(v *meta.VHost) error {
+		v.Tracing = on
+		return nil
 	})
 }
 
-// changeVHost puts another definition in place of a virtual host's; mu is held.
-func (b *Broker) changeVHost(def *meta.VHost) []meta.Change {
+// storeVHost puts another definition in place of a virtual host's; mu is held.
+func (b *Broker) storeVHost(def *meta.VHost) []meta.Change {
 	b.vhosts[def.Name].tracing.Store(def.Tracing)
 	return b.meta.PutVHost(def)
 }

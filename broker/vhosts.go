@@ -3,6 +3,8 @@ package broker
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"strings"
 
@@ -18,6 +20,7 @@ type VHostOptions struct {
 	Tags             []string
 	DefaultQueueType *string
 	Tracing          *bool
+	Protected        *bool // from deletion (RabbitMQ 4.1)
 }
 
 // VHosts lists the virtual hosts.
@@ -60,11 +63,14 @@ func (b *Broker) putVHost(o VHostOptions) (cs []meta.Change, created bool, err e
 	if o.Tracing != nil {
 		def.Tracing = *o.Tracing
 	}
+	if o.Protected != nil {
+		def.Protected = *o.Protected
+	}
 	if err := checkQueueType(def.DefaultQueueType); err != nil {
 		return nil, false, err
 	}
 	if old != nil {
-		return b.changeVHost(&def), false, nil
+		return b.storeVHost(&def), false, nil
 	}
 	if err := b.overVHosts(o.Name, 0); err != nil {
 		return nil, false, err
@@ -81,8 +87,20 @@ func checkQueueType(name string) error {
 	return invalid("Unsupported default queue type '%s'", name)
 }
 
+// ErrVHostDeleted is the cause of the error that sessions of a deleted virtual
+// host are closed with.
+var ErrVHostDeleted = errors.New("virtual host deleted")
+
+// ProtectVHost sets whether a virtual host is protected from deletion.
+func (b *Broker) ProtectVHost(ctx context.Context, name string, protected bool) error {
+	return b.changeVHost(ctx, name, func(v *meta.VHost) error {
+		v.Protected = protected
+		return nil
+	})
+}
+
 // DeleteVHost deletes a virtual host with all it holds, and closes its
-// connections with 320 as RabbitMQ does.
+// connections with 320 as RabbitMQ does. One that is protected is Refused.
 func (b *Broker) DeleteVHost(ctx context.Context, name string) error {
 	b.mu.Lock()
 	v := b.vhosts[name]
@@ -90,11 +108,17 @@ func (b *Broker) DeleteVHost(ctx context.Context, name string) error {
 		b.mu.Unlock()
 		return missingVHost(name)
 	}
+	if b.meta.VHosts[name].Protected {
+		b.mu.Unlock()
+		return &Error{Refused, "protected_from_deletion", name, fmt.Sprintf("Refusing to delete virtual host '%s' because it is protected from deletion", name)}
+	}
 	v.deleted = true // from here on nothing joins it
 	sessions := maps.Clone(v.sessions)
 	b.mu.Unlock()
-	closeAll(sessions, wire.Errorf(wire.ConnectionForced, "vhost '%s' is deleted", name))
-	pos, cs := b.dropVHost(v)
+	gone := wire.Errorf(wire.ConnectionForced, "vhost '%s' is deleted", name)
+	gone.Cause = ErrVHostDeleted
+	closeAll(sessions, gone)
+	pos, cs := b.dropVHost(ctx, v)
 	return b.stored(ctx, pos, cs)
 }
 
@@ -108,9 +132,10 @@ func (v *vhost) open() error {
 
 // dropVHost takes a virtual host out of the topology. The changes have to be
 // saved once the log is durable up to pos: tombstones go first.
-func (b *Broker) dropVHost(v *vhost) (pos uint64, cs []meta.Change) {
+func (b *Broker) dropVHost(ctx context.Context, v *vhost) (pos uint64, cs []meta.Change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer b.acts(actor(ctx))()
 	for _, q := range v.queues {
 		if _, at, err := q.Delete(false, false); err == nil {
 			pos = max(pos, at)
@@ -162,16 +187,23 @@ func (b *Broker) ClearVHostLimit(ctx context.Context, vhost, name string) error 
 }
 
 func (b *Broker) changeVHostLimits(ctx context.Context, vhost string, change func(meta.Limits) (meta.Limits, error)) error {
+	return b.changeVHost(ctx, vhost, func(v *meta.VHost) (err error) {
+		v.Limits, err = change(v.Limits)
+		return err
+	})
+}
+
+// changeVHost puts a changed copy of a virtual host in its place.
+func (b *Broker) changeVHost(ctx context.Context, name string, change func(*meta.VHost) error) error {
 	return b.administer(ctx, func() ([]meta.Change, error) {
-		old := b.meta.VHosts[vhost]
+		old := b.meta.VHosts[name]
 		if old == nil {
-			return nil, missingVHost(vhost)
+			return nil, missingVHost(name)
 		}
 		def := *old
-		var err error
-		if def.Limits, err = change(old.Limits); err != nil {
+		if err := change(&def); err != nil {
 			return nil, err
 		}
-		return b.changeVHost(&def), nil
+		return b.storeVHost(&def), nil
 	})
 }

@@ -163,6 +163,9 @@ type evacuation struct {
 	refs  []uint64   // of the group, one after another
 	buf   []byte
 	live  []uint64
+	asked uint64                // position of the record that probe is about
+	alive bool                  // the answer
+	probe func([]uint64) uint64 // made once: it is asked about every record
 }
 
 // survivor is one record that was alive a moment ago.
@@ -180,6 +183,10 @@ func (l *Log) evacuate(s *segment) error {
 	}
 	defer l.files.release(s)
 	e := evacuation{log: l, s: s, file: file}
+	e.probe = func([]uint64) uint64 {
+		e.alive = true
+		return e.asked
+	}
 	foot, err := footerOf(s, file)
 	if err != nil {
 		return err
@@ -243,16 +250,12 @@ func (e *evacuation) consider(off uint32, h *head) error {
 	at := len(e.refs)
 	e.refs = h.appendRefs(e.refs)
 	refs := e.refs[at:]
-	pos := position(e.s.number, off)
-	e.live = l.orphans.among(refs, pos, e.live[:0])
-	alive := len(e.live) > 0
-	if !alive {
-		l.o.Owner.Relocate(refs, func([]uint64) uint64 {
-			alive = true
-			return pos
-		})
+	e.asked = position(e.s.number, off)
+	e.live = l.orphans.among(refs, e.asked, e.live[:0])
+	if e.alive = len(e.live) > 0; !e.alive {
+		l.o.Owner.Relocate(e.asked, refs, e.probe)
 	}
-	if !alive {
+	if !e.alive {
 		e.refs = e.refs[:at]
 		return nil
 	}
@@ -318,7 +321,7 @@ func (e *evacuation) move(c *survivor, refs []uint64, payload []byte, bodySum ui
 		l.count.relocated.Add(1)
 		return at
 	}
-	l.o.Owner.Relocate(refs, copyTo)
+	l.o.Owner.Relocate(pos, refs, copyTo)
 	if !done && len(orphaned) > 0 {
 		copyTo(nil)
 	}

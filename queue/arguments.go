@@ -9,8 +9,10 @@ import (
 // Arguments are the checked x-arguments of a queue.
 type Arguments struct {
 	Settings
-	Type  string     // x-queue-type; "classic" when absent
-	Table wire.Table // as declared, to be listed and compared
+	Type         string     // x-queue-type; "classic" when absent
+	MaxPriority  uint8      // x-max-priority; 0: none
+	SingleActive bool       // x-single-active-consumer
+	Table        wire.Table // as declared, to be listed and compared
 }
 
 // place names a queue in errors.
@@ -57,7 +59,31 @@ func readArguments(t wire.Table) Arguments {
 	if v, ok := t.Get("x-queue-type"); ok {
 		a.Type = v.(string)
 	}
+	if n := number(t, "x-max-priority"); n != nil {
+		a.MaxPriority = uint8(*n)
+	}
+	single, _ := t.Get("x-single-active-consumer")
+	a.SingleActive = single == true
 	return a
+}
+
+// Suits returns the 406 of a queue type that cannot be transient, exclusive or
+// auto-delete (RabbitMQ: every type but classic).
+func (a *Arguments) Suits(vhost, name string, durable, exclusive, autoDelete bool) error {
+	property := ""
+	switch {
+	case a.Type == "classic":
+		return nil
+	case autoDelete:
+		property = "auto-delete"
+	case exclusive:
+		property = "exclusive-owner"
+	case !durable:
+		property = "non-durable"
+	default:
+		return nil
+	}
+	return wire.Errorf(wire.PreconditionFailed, "invalid property '%s' for %s", property, place{vhost, name})
 }
 
 // checkType refuses arguments that another queue type understands.
@@ -89,7 +115,7 @@ func checkLocator(t wire.Table) error {
 // checkSupported refuses what this version does not do rather than accept it
 // and do something else.
 func (a *Arguments) checkSupported(at place) error {
-	if a.Type != "classic" {
+	if a.Type == "stream" {
 		return at.unsupported("x-queue-type", a.Type)
 	}
 	for _, f := range a.Table {
@@ -107,12 +133,11 @@ func (p place) unsupported(key string, v any) error {
 // laterArguments says whether an argument asks for something of a later version.
 func laterArguments(key string, v any) bool {
 	switch key {
-	case "x-max-priority",
-		"x-delayed-retry-min", "x-delayed-retry-max", "x-delayed-retry-multiplier", "x-delayed-retry-jitter":
+	case "x-delayed-retry-min", "x-delayed-retry-max", "x-delayed-retry-multiplier", "x-delayed-retry-jitter":
 		return true
 	case "x-delayed-retry-type":
 		return v != "disabled"
-	case "x-single-active-consumer", "x-message-deduplication", "x-expire-anywhere":
+	case "x-message-deduplication", "x-expire-anywhere":
 		return v != false
 	}
 	return false

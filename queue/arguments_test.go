@@ -57,8 +57,6 @@ func TestArgumentErrors(t *testing.T) {
 		{"priority on quorum", table("x-queue-type", "quorum", "x-max-priority", int32(5)), "invalid arg 'x-max-priority'" + at + " of queue type rabbit_quorum_queue"},
 		{"ttl on stream", table("x-queue-type", "stream", "x-message-ttl", int32(5)), "invalid arg 'x-message-ttl'" + at + " of queue type rabbit_stream_queue"},
 		// Words of our own, after RabbitMQ's checks.
-		{"quorum later", table("x-queue-type", "quorum"), "invalid arg 'x-queue-type'" + at + ": the value 'quorum' is not supported by this version"},
-		{"single active later", table("x-single-active-consumer", true), "invalid arg 'x-single-active-consumer'" + at + ": the value 'true' is not supported by this version"},
 		{"retry later", table("x-delayed-retry-min", int32(5)), "invalid arg 'x-delayed-retry-min'" + at + ": the value '5' is not supported by this version"},
 		{"retry type later", table("x-delayed-retry-type", "all"), "invalid arg 'x-delayed-retry-type'" + at + ": the value 'all' is not supported by this version"},
 	} {

@@ -1,10 +1,11 @@
 package queue
 
 // attach adds a consumer, or a getter. RabbitMQ: an exclusive consumer has the
-// queue to itself; getters do not count.
+// queue to itself; getters do not count. Of a queue with a single active
+// consumer the first to come is active, whatever its priority.
 func (s *State) attach(c *Command, fx *Effects) {
 	spec := c.Consumer
-	if spec != nil && (s.exclusive || spec.Exclusive && s.consumers > 0) {
+	if spec != nil && (s.exclusive || spec.Exclusive && (s.consumers > 0 || s.config.Single)) {
 		fx.Refused = true
 		return
 	}
@@ -15,6 +16,7 @@ func (s *State) attach(c *Command, fx *Effects) {
 		return
 	}
 	h.noAck, h.shared, h.prefetch = spec.NoAck, spec.Shared, spec.Prefetch
+	h.passive = s.config.Single && s.consumers > 0
 	s.rota.attach(h, spec.Priority)
 	s.consumers++
 	s.exclusive = spec.Exclusive
@@ -33,15 +35,36 @@ func (s *State) number() uint32 {
 
 // detach ends a consumer; what it holds it may still settle.
 func (s *State) detach(h *holder, now int64, fx *Effects) {
-	s.recall(h)
+	s.recall(h, fx)
 	if h.level == nil {
 		return
 	}
 	s.rota.detach(h)
 	s.consumers--
+	if s.config.Single && !h.passive {
+		s.promote()
+	}
 	s.exclusive = false
 	if s.consumers == 0 {
 		s.idleSince = now
 		fx.Unused = s.config.AutoDelete
+	}
+}
+
+// promote makes another consumer the single active one: of those of the highest
+// priority the one that came first (seen on RabbitMQ).
+func (s *State) promote() {
+	var next *holder
+	for _, h := range s.holders {
+		if h == nil || h.level == nil {
+			continue
+		}
+		if next == nil || h.level.priority > next.level.priority || h.level == next.level && h.born < next.born {
+			next = h
+		}
+	}
+	if next != nil {
+		next.passive = false
+		s.rota.review(next)
 	}
 }

@@ -7,12 +7,14 @@ import "encoding/binary"
 type attribute struct {
 	deadline int64 // milliseconds since 1970; noDeadline: none
 	head     int   // octets of the payload that are not body; 0: not noted
+	priority uint8 // as published; queues take what they know
 }
 
 // Parts of an attribute by their first octet; what follows is little-endian.
 const (
 	attrDeadline = 1 // 8 octets
 	attrHead     = 2 // 2 octets
+	attrPriority = 3 // 1 octet
 )
 
 func (a *attribute) append(dst []byte) []byte {
@@ -21,6 +23,9 @@ func (a *attribute) append(dst []byte) []byte {
 	}
 	if a.head > 0 {
 		dst = binary.LittleEndian.AppendUint16(append(dst, attrHead), uint16(min(a.head, headMax)))
+	}
+	if a.priority > 0 {
+		dst = append(dst, attrPriority, a.priority)
 	}
 	return dst
 }
@@ -37,6 +42,9 @@ func parseAttribute(b []byte) attribute {
 		case len(b) >= 3 && b[0] == attrHead:
 			a.head = int(binary.LittleEndian.Uint16(b[1:]))
 			b = b[3:]
+		case len(b) >= 2 && b[0] == attrPriority:
+			a.priority = b[1]
+			b = b[2:]
 		default:
 			return a
 		}

@@ -206,10 +206,14 @@ func (q *Queue) enqueue(w *work, n uint64) uint64 {
 		return 0
 	}
 	m := &w.msgs[n]
-	size := m.payloadSize()
-	c := Command{Kind: Enqueue, Loc: locPending | n, Size: uint32(size), TTL: -1, Marks: headMark(size - len(m.Body))}
-	if m.Persistent && q.logged {
+	head := m.headSize()
+	c := Command{Kind: Enqueue, Loc: locPending | n, Size: uint32(head + len(m.Body)), TTL: -1}
+	c.Marks = headMark(head)
+	if q.logged && (m.Persistent || q.counting && q.quorum()) { // RabbitMQ: quorum queues keep everything
 		c.Marks |= markPersistent
+	}
+	if most := q.opt.Arguments.MaxPriority; most > 0 { // RabbitMQ: what is above counts as the highest
+		c.Marks |= uint32(min(m.Priority, most)) << priorityShift
 	}
 	if m.TTL >= 0 {
 		c.TTL = m.TTL * 1e6

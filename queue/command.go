@@ -23,6 +23,7 @@ const (
 	Withhold                  // From (seq): a message that was not sent cannot be read
 	Touch                     // the lease of an expiring queue is renewed
 	Tick                      // time passed: effects Dead, Gone, Lapsed, More
+	Recover                   // all messages are restored: the first Tick
 	Configure                 // Config: what holds from now on; the lease begins anew
 	Drop                      // From (seq): delete, as Purge but whatever the status
 )
@@ -31,7 +32,7 @@ const (
 type Command struct {
 	Kind   Kind
 	NoAck  bool
-	Marks  uint32 // of the new entry: markPersistent, headMark
+	Marks  uint32 // of the new entry: markPersistent, priority, headMark
 	Holder uint32
 	Size   uint32
 	Now    int64 // nanoseconds since the queue's epoch
@@ -69,11 +70,13 @@ const (
 	reasonRejected reason = iota + 1
 	reasonExpired
 	reasonMaxLength
+	reasonDeliveryLimit
 )
 
 // String returns the word used in x-death headers.
 func (r reason) String() string {
-	return [...]string{reasonRejected: "rejected", reasonExpired: "expired", reasonMaxLength: "maxlen"}[r]
+	return [...]string{reasonRejected: "rejected", reasonExpired: "expired", reasonMaxLength: "maxlen",
+		reasonDeliveryLimit: "delivery_limit"}[r]
 }
 
 // deadLetter is a message that leaves for the dead-letter exchange.
@@ -96,12 +99,13 @@ type Effects struct {
 	Touched []uint32
 	Gone    []Gone
 	Dead    []deadLetter
+	Back    []Back // messages of a counting queue that came back
 }
 
 func (fx *Effects) reset() {
 	fx.Seq, fx.ID, fx.Holder, fx.N = 0, 0, 0, 0
 	fx.Refused, fx.Unused, fx.Lapsed, fx.More = false, false, false, false
-	fx.Touched, fx.Gone, fx.Dead = fx.Touched[:0], fx.Gone[:0], fx.Dead[:0]
+	fx.Touched, fx.Gone, fx.Dead, fx.Back = fx.Touched[:0], fx.Gone[:0], fx.Dead[:0], fx.Back[:0]
 }
 
 // touch notes that a holder has something to send.

@@ -34,6 +34,7 @@ type ConsumerOptions struct {
 	NoAck     bool
 	Exclusive bool
 	Shared    bool // ask Sink.Admit before each message
+	Global    bool // the channel has a prefetch of its own now (qos global=true)
 	Prefetch  uint16
 	Priority  int32 // an x-priority argument wins
 	Arguments wire.Table
@@ -68,6 +69,12 @@ func (q *Queue) Attach(o ConsumerOptions) (*Consumer, error) {
 		return nil, err
 	}
 	c := &Consumer{q: q, opt: o}
+	if q.quorum() {
+		if o.Global {
+			return nil, wire.Errorf(wire.NotImplemented, "queue '%s' in vhost '%s' does not support global qos", q.opt.Name, q.opt.VHost)
+		}
+		o.Exclusive = false // RabbitMQ: ignored
+	}
 	spec := &ConsumerSpec{int(o.Prefetch), o.Priority, o.NoAck, o.Exclusive, o.Shared}
 	var err error
 	q.locked(func(w *work) { err = q.attach(w, c, spec) })
@@ -107,6 +114,14 @@ func (c *Consumer) Queue() *Queue { return c.q }
 
 // Options returns what the consumer was attached with.
 func (c *Consumer) Options() ConsumerOptions { return c.opt }
+
+// Active says whether the consumer is served: always, unless another is the
+// single active consumer of the queue.
+func (c *Consumer) Active() bool {
+	c.q.mu.Lock()
+	defer c.q.mu.Unlock()
+	return !c.ended && !c.gone && !c.q.state.holders[c.slot].passive
+}
 
 // Start lets deliveries begin: consume-ok is written.
 func (c *Consumer) Start() {

@@ -12,7 +12,11 @@ func (q *Queue) pump(w *work, c *Consumer) {
 		q.pumpKin(w, c)
 		return
 	}
-	for q.sending(c) && q.send(w, c, q.state.holders[c.slot].last) {
+	if !q.sending(c) {
+		return
+	}
+	h := q.state.holders[c.slot]
+	for h.sent < h.last && q.sending(c) && q.send(w, c, h.last) {
 	}
 }
 
@@ -32,6 +36,9 @@ func (q *Queue) send(w *work, c *Consumer, last uint64) bool {
 	}
 	n := c.opt.Sink.Deliver(w.out)
 	q.count(c, w.out[:n])
+	if q.counting {
+		q.noteSent(q.state.holders[c.slot], n)
+	}
 	c.full = n < len(w.out)
 	q.room.futile = q.room.futile && n == 0
 	q.apply(w, &Command{Kind: Sent, Holder: c.slot, To: uint64(n)})
@@ -52,6 +59,9 @@ func (q *Queue) gather(w *work, c *Consumer, last uint64) bool {
 		if !q.fill(w, h.seq(id), &w.out[len(w.out)-1]) {
 			w.out = w.out[:len(w.out)-1]
 			return false
+		}
+		if q.counting {
+			q.showCount(w, h.seq(id), &w.out[len(w.out)-1], false)
 		}
 	}
 	return true

@@ -22,9 +22,13 @@ const (
 	markPersistent = 1 << 2 // must survive a restart of a durable queue
 	markDelivered  = 1 << 3 // a sink took it once: the next delivery is redelivered
 	markTimed      = 1 << 4 // has a deadline
+	markCounted    = 1 << 5 // came back to a counting queue
+	markOut        = 1 << 6 // as the log has it, was sent and neither came back nor ended
 )
 
 const (
+	priorityShift = 8
+
 	headShift = 16
 	headMax   = 1<<16 - 1 // of a larger head, the rest counts as body
 )
@@ -35,6 +39,8 @@ func headMark(octets int) uint32 { return uint32(min(octets, headMax)) << headSh
 // bodySize is what a message counts for x-max-length-bytes (RabbitMQ: octets of
 // the body only).
 func bodySize(size, meta uint32) int64 { return int64(size) - int64(meta>>headShift) }
+
+func (e *entry) priority() uint8 { return uint8(e.meta >> priorityShift) }
 
 func (e *entry) body() int64 { return bodySize(e.size, e.meta) }
 

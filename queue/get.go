@@ -1,5 +1,7 @@
 package queue
 
+import "github.com/leveretmq/leveret/amqp/wire"
+
 // get is a basic.get under way.
 type get struct {
 	c     *Consumer
@@ -7,6 +9,16 @@ type get struct {
 	done  func(d Delivery, remaining int, ok bool)
 	id    uint64 // what it was given; 0: nothing yet
 	seq   uint64
+}
+
+// Gettable returns RabbitMQ's 405 for a quorum queue with a single active
+// consumer, from which nobody gets; else nil.
+func (q *Queue) Gettable() error {
+	if q.quorum() && q.opt.Arguments.SingleActive {
+		return wire.Errorf(wire.ResourceLocked, "cannot obtain access to locked queue '%s' in vhost '%s'. "+
+			"basic.get operations are not supported by quorum queues with single active consumer", q.opt.Name, q.opt.VHost)
+	}
+	return nil
 }
 
 // Get takes the head of the queue for a getter. done is called once, under the
@@ -37,6 +49,12 @@ func (q *Queue) get(w *work, g *get) {
 		q.pages.gets = append(q.pages.gets, *g)
 		q.fetch()
 		return
+	}
+	if q.counting {
+		q.showCount(w, g.seq, &d, true)
+		if !g.noAck {
+			q.noteSent(h, 1)
+		}
 	}
 	q.countGet(g.noAck, d.Redelivered)
 	q.apply(w, &Command{Kind: Tick}) // RabbitMQ: what has expired behind the message is not counted

@@ -8,8 +8,10 @@ type holder struct {
 	level    *level // consumers of the same priority; nil: a getter, or detached
 	prev     *holder
 	next     *holder
-	waiting  bool // in its level's list: may be given a message
-	open     bool // started, and its sink has room
+	waiting  bool   // in its level's list: may be given a message
+	open     bool   // started, and its sink has room
+	passive  bool   // another is the single active consumer
+	born     uint64 // its number among those attached
 	noAck    bool
 	shared   bool // the channel's prefetch is asked as well
 	prefetch int  // 0: unlimited
@@ -24,7 +26,7 @@ type holder struct {
 // never ahead of its socket by more than unsentMax, so a backlog is not
 // checked out at once; RabbitMQ: prefetch does not hold a no-ack consumer.
 func (h *holder) wants() bool {
-	if !h.open || h.level == nil || h.last-h.sent >= unsentMax {
+	if !h.open || h.passive || h.level == nil || h.last-h.sent >= unsentMax {
 		return false
 	}
 	return h.noAck || h.prefetch == 0 || h.count < h.prefetch
@@ -104,7 +106,8 @@ func (l *level) remove(h *holder) {
 // rota serves consumers strictly in turn within the highest priority that has
 // one waiting.
 type rota struct {
-	levels []*level // descending priority
+	levels   []*level // descending priority
+	attached uint64   // consumers so far
 }
 
 // front returns the consumer whose turn it is.
@@ -127,7 +130,8 @@ func (r *rota) attach(h *holder, priority int32) {
 		copy(r.levels[i+1:], r.levels[i:])
 		r.levels[i] = &level{priority: priority}
 	}
-	h.level = r.levels[i]
+	r.attached++
+	h.level, h.born = r.levels[i], r.attached
 	h.level.consumers++
 }
 

@@ -62,11 +62,11 @@ func (q *Queue) firstOf(c *Consumer) (first *Consumer, last uint64) {
 	head, bound := ^uint64(0), ^uint64(0)
 	for k := c; ; {
 		if h := q.state.holders[k.slot]; h.sent < h.last {
-			switch seq := h.seq(h.sent + 1); {
-			case seq < head:
-				first, head, bound = k, seq, head
-			case seq < bound:
-				bound = seq
+			switch rank := q.state.rank(h.seq(h.sent + 1)); {
+			case rank < head:
+				first, head, bound = k, rank, head
+			case rank < bound:
+				bound = rank
 			}
 		}
 		if k = k.kin; k == c {
@@ -78,7 +78,7 @@ func (q *Queue) firstOf(c *Consumer) (first *Consumer, last uint64) {
 	}
 	h := q.state.holders[first.slot]
 	last = h.sent + 1
-	for last < h.last && last-h.sent < deliverStep && h.seq(last+1) < bound {
+	for last < h.last && last-h.sent < deliverStep && q.state.rank(h.seq(last+1)) < bound {
 		last++
 	}
 	return first, last

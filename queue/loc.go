@@ -35,7 +35,10 @@ type Content struct {
 
 // payloadSize is the length of c as it is stored: route, a little-endian u32
 // with the length of the properties, properties, body.
-func (c *Content) payloadSize() int { return len(c.Route) + 4 + len(c.Props) + len(c.Body) }
+func (c *Content) payloadSize() int { return c.headSize() + len(c.Body) }
+
+// headSize is what of it is not body.
+func (c *Content) headSize() int { return len(c.Route) + 4 + len(c.Props) }
 
 // appendHead appends the stored form without the body.
 func (c *Content) appendHead(dst []byte) []byte {

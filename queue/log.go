@@ -44,8 +44,9 @@ type Append interface {
 const (
 	FactSettle    = 1 // messages x to y are gone
 	FactCut       = 2 // messages up to x are gone
-	FactReturn    = 3 // message x was delivered y times; y 0: all up to x may have been
+	FactReturn    = 3 // message x came back y times, or was just delivered; y 0: all up to x may have been
 	FactTombstone = 4 // the queue is deleted
+	FactSent      = 5 // messages x to x+y were sent to consumers, and their queue counts returns
 )
 
 // Flags of a stored record.

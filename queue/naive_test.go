@@ -20,12 +20,18 @@ type naive struct {
 	maxLength int           // negative: none
 	maxBytes  int
 	overflow  string
+	quorum    bool
+	single    *naiveConsumer // the active one of a queue that has one
+	sac       bool
+	highest   int             // priority
+	limit     int             // of deliveries; negative: none
+	first     []*naiveMessage // of a quorum queue: what came back to the head
 }
 
 const never = time.Hour
 
 func newNaive(args wire.Table) *naive {
-	n := &naive{now: time.Second, ttl: never, maxLength: -1, maxBytes: -1}
+	n := &naive{now: time.Second, ttl: never, maxLength: -1, maxBytes: -1, limit: -1}
 	for _, f := range args {
 		switch f.Name {
 		case "x-dead-letter-exchange":
@@ -38,6 +44,14 @@ func newNaive(args wire.Table) *naive {
 			n.maxBytes = int(f.Value.(int32))
 		case "x-overflow":
 			n.overflow = f.Value.(string)
+		case "x-single-active-consumer":
+			n.sac = true
+		case "x-max-priority":
+			n.highest = int(f.Value.(int32))
+		case "x-queue-type":
+			n.quorum = f.Value == "quorum"
+		case "x-delivery-limit":
+			n.limit = int(f.Value.(int32))
 		}
 	}
 	return n
@@ -49,6 +63,10 @@ type naiveMessage struct {
 	delivered  bool
 	leaving    bool
 	refused    bool
+	serial     int
+	priority   int
+	count      int           // how often it came back
+	out        bool          // the log has it with a consumer
 	deadline   time.Duration // 0: none
 	holder     *naiveConsumer
 }
@@ -63,16 +81,68 @@ type naiveConsumer struct {
 }
 
 func (n *naive) head() *naiveMessage {
-	for _, m := range n.messages {
+	for _, m := range n.first {
 		if m.holder == nil && !m.leaving {
 			return m
 		}
 	}
-	return nil
+	var head *naiveMessage
+	for _, m := range n.messages {
+		if m.holder == nil && !m.leaving && (head == nil || m.priority > head.priority) {
+			head = m
+		}
+	}
+	return head
 }
 
 func (n *naive) remove(m *naiveMessage) {
-	n.messages = slices.DeleteFunc(n.messages, func(x *naiveMessage) bool { return x == m })
+	same := func(x *naiveMessage) bool { return x == m }
+	n.messages, n.first = slices.DeleteFunc(n.messages, same), slices.DeleteFunc(n.first, same)
+}
+
+// handOut marks m as held; to whom is learned later.
+func (n *naive) handOut(m *naiveMessage) {
+	m.holder = someone
+	n.first = slices.DeleteFunc(n.first, func(x *naiveMessage) bool { return x == m })
+}
+
+// comeBack returns a held message; again says that it was requeued.
+func (n *naive) comeBack(m *naiveMessage, again bool) {
+	m.holder = nil
+	if !n.quorum {
+		return
+	}
+	if !n.count(m) {
+		return
+	}
+	if again && n.limit < 0 {
+		n.remove(m)
+		n.messages = append(n.messages, m)
+	} else {
+		n.first = append(n.first, m)
+	}
+}
+
+// count says whether m may be delivered again.
+func (n *naive) count(m *naiveMessage) bool {
+	if n.limit >= 0 && m.count == n.limit {
+		n.bury(m, "delivery_limit")
+		return false
+	}
+	m.count++
+	m.out = false
+	return true
+}
+
+// restart brings what is left in the order of publishing.
+func (n *naive) restart() {
+	n.first = nil
+	slices.SortFunc(n.messages, func(a, b *naiveMessage) int { return a.serial - b.serial })
+	for _, m := range slices.Clone(n.messages) {
+		if n.quorum && m.out {
+			n.count(m)
+		}
+	}
 }
 
 func (n *naive) bury(m *naiveMessage, why string) {
@@ -93,12 +163,28 @@ func (n *naive) expire() {
 // credit is how many messages the consumers still take.
 func (n *naive) credit() (credit int) {
 	for _, c := range n.consumers {
+		if n.sac && c != n.single {
+			continue
+		}
 		if c.noAck || c.prefetch == 0 {
 			return 1 << 30
 		}
 		credit += c.prefetch - len(c.held)
 	}
 	return credit
+}
+
+// activate chooses the single active consumer if there is none.
+func (n *naive) activate() {
+	if slices.Contains(n.consumers, n.single) {
+		return
+	}
+	n.single = nil
+	for _, c := range n.consumers {
+		if n.single == nil || c.priority > n.single.priority {
+			n.single = c
+		}
+	}
 }
 
 // someone marks a message as handed out, to whom is learned afterwards.
@@ -112,7 +198,7 @@ func (n *naive) dispatch(credit int) (out []*naiveMessage) {
 		if m == nil {
 			break
 		}
-		m.holder = someone
+		n.handOut(m)
 		out = append(out, m)
 	}
 	return out
@@ -152,7 +238,7 @@ func (n *naive) publish(m *naiveMessage, credit int) []*naiveMessage {
 	alone := n.head() == nil
 	n.messages = append(n.messages, m)
 	if alone && credit > 0 {
-		m.holder = someone
+		n.handOut(m)
 		return []*naiveMessage{m}
 	}
 	if m.deadline != 0 {

@@ -23,7 +23,7 @@ const (
 type Outside struct {
 	Kind    OutsideKind
 	Seq     uint64  // Dead, Corrupt
-	Reason  string  // Dead: "rejected", "expired" or "maxlen", as in x-death
+	Reason  string  // Dead: "rejected", "expired", "maxlen" or "delivery_limit", as in x-death
 	Content Content // Dead: the caller's own, with a reference to what is Shared
 	Err     error   // Corrupt
 }

@@ -137,16 +137,16 @@ func (q *Queue) want(r *reading) {
 			}
 		}
 	}
-	if q.state.ready == 0 {
+	if q.state.ready == 0 || r.full() {
 		return
 	}
-	seq, e := q.state.index.nextLive(q.state.head())
-	for ; e != nil && !r.full() && look > 0; look-- {
-		if e.meta&statusMask == statusReady {
+	q.state.ahead(func(seq uint64) bool {
+		if q.state.isReady(seq) {
 			q.add(r, seq)
 		}
-		seq, e = q.state.index.nextLive(seq + 1)
-	}
+		look--
+		return !r.full() && look > 0
+	})
 }
 
 // read fills the page. What the batch read leaves out is read alone, to learn

@@ -99,7 +99,7 @@ func TestRecordMovesWhileReading(t *testing.T) {
 	var r reading
 	f.q.want(&r)
 	for _, pos := range r.locs {
-		Relocate([]*Queue{f.q, nil}, []uint64{1, r.seqs[0], 9, 1}, func(live []uint64) uint64 {
+		Relocate([]*Queue{f.q, nil}, pos, []uint64{1, r.seqs[0], 9, 1}, func(live []uint64) uint64 {
 			equal(t, live, []uint64{1, r.seqs[0]})
 			return f.log.move(pos, live)
 		})

@@ -20,8 +20,7 @@ func (s *State) purge(c *Command, fx *Effects, which uint32) {
 	}
 	fx.Seq, fx.More = seq, e != nil
 	if !fx.More {
-		s.next = s.index.tail
-		s.returned.reset()
+		s.order.reset(s.index.tail)
 	}
 }
 
@@ -56,7 +55,7 @@ func (s *State) withhold(c *Command, fx *Effects) {
 		return
 	}
 	if e.meta&statusMask == statusHeld {
-		s.recallOf(c.From)
+		s.recallOf(c.From, fx)
 	}
 	if e.meta&statusMask == statusReady {
 		s.uncount(statusReady, e)
@@ -67,14 +66,14 @@ func (s *State) withhold(c *Command, fx *Effects) {
 }
 
 // recallOf recalls the holder that was given seq and has not sent it.
-func (s *State) recallOf(seq uint64) {
+func (s *State) recallOf(seq uint64, fx *Effects) {
 	for _, h := range s.holders {
 		if h == nil {
 			continue
 		}
 		for id := h.sent + 1; id <= h.last; id++ {
 			if h.seq(id) == seq {
-				s.recall(h)
+				s.recall(h, fx)
 				return
 			}
 		}

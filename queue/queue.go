@@ -54,8 +54,10 @@ type Queue struct {
 	pages     pages
 	outside   outside
 	room      room
-	run       span  // settled messages whose fact is not yet in the append
-	armed     int64 // when the host was asked to tick, noDeadline when not
+	run       span   // settled messages whose fact is not yet in the append
+	sent      []span // sent messages of a counting queue whose fact is not yet
+	counting  bool   // returns are counted
+	armed     int64  // when the host was asked to tick, noDeadline when not
 	deleted   bool
 	counters  Counters
 	live      live
@@ -72,7 +74,9 @@ func New(o Options) *Queue {
 	}
 	q := &Queue{opt: o, logged: o.Durable && !o.Exclusive && o.Log != nil, epoch: o.Clock.Now(), armed: noDeadline}
 	q.settings = o.Arguments.Settings
-	q.state = NewState(q.settings.config(o.AutoDelete), o.Memory, q.admit)
+	config := q.config()
+	q.counting = config.Counting
+	q.state = NewState(config, o.Memory, q.admit)
 	q.arena.init(o.Memory)
 	q.locked(func(w *work) {}) // an expiring queue's lease begins
 	return q

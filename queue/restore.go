@@ -1,5 +1,7 @@
 package queue
 
+import "sync"
+
 // Restore takes back a message during recovery. It may come again for the same
 // index with the position of a newer copy. Until Restored, one goroutine has
 // the queue to itself.
@@ -19,7 +21,7 @@ func (q *Queue) Restore(pos uint64, size uint32, flags uint8, index uint64, attr
 		deadline = (a.deadline - q.epoch.UnixMilli()) * 1e6
 		q.state.timed++
 	}
-	e.meta |= headMark(a.head)
+	e.meta |= headMark(a.head) | uint32(min(a.priority, q.opt.Arguments.MaxPriority))<<priorityShift
 	q.state.restore(index, e, deadline)
 	q.live.add(1, size, e.meta)
 }
@@ -47,9 +49,7 @@ func (q *Queue) RestoreSettled(from, to uint64) {
 		defer s.index.trim(last)
 	}
 	for seq, e := s.index.nextLive(from); e != nil && seq <= to; seq, e = s.index.nextLive(seq + 1) {
-		if e.meta&markTimed != 0 {
-			s.timed--
-		}
+		s.unmark(seq, e)
 		s.ready--
 		s.bytes -= e.body()
 		q.live.add(-1, e.size, e.meta)
@@ -68,7 +68,20 @@ func (q *Queue) RestoreFact(kind uint8, a, b uint64) {
 			q.state.suspect = a + 1
 		} else if e := q.state.index.entry(a); e != nil {
 			e.meta |= markDelivered
+			if q.counting {
+				q.state.setCount(a, e, uint32(b))
+			}
 		}
+	case FactSent:
+		q.restoreSent(a, a+b)
+	}
+}
+
+// restoreSent marks what was with a consumer.
+func (q *Queue) restoreSent(from, to uint64) {
+	x := &q.state.index
+	for seq, e := x.nextLive(from); e != nil && seq <= to; seq, e = x.nextLive(seq + 1) {
+		e.meta |= markDelivered | markOut
 	}
 }
 
@@ -80,10 +93,27 @@ func (q *Queue) Restored(clean bool) {
 		if !clean {
 			s.suspect = s.index.tail
 		}
-		if s.next, _ = s.index.nextLive(1); s.timed > 0 || s.config.Limit != nil {
-			q.apply(w, &Command{Kind: Tick})
-		}
+		s.next, _ = s.index.nextLive(1)
+		q.apply(w, &Command{Kind: Recover})
 	})
+}
+
+// recover brings the restored messages in order. What was with a consumer when
+// the node ended has come back.
+func (s *State) recover(fx *Effects) {
+	if !s.config.Counting && s.lanes == nil {
+		return
+	}
+	for seq, e := s.index.nextLive(1); e != nil; seq, e = s.index.nextLive(seq + 1) {
+		if s.lanes != nil {
+			s.lanes.join(seq, e.meta)
+		}
+		if e.meta&markOut != 0 && s.config.Counting && !s.count(seq, e, fx) {
+			s.uncount(statusReady, e)
+			e.meta &^= statusMask
+			s.bury(seq, e, reasonDeliveryLimit, fx)
+		}
+	}
 }
 
 // Live calls visit for every reference to a record that the queue holds.
@@ -112,39 +142,38 @@ func (q *Queue) Close() (pos uint64) {
 			w.append().Fact(FactReturn, q.opt.ID, s.suspect-1, 0)
 		}
 		for ; e != nil; seq, e = s.index.nextLive(seq + 1) {
-			if seq >= s.suspect && e.meta&(markDelivered|markPersistent) == markDelivered|markPersistent {
+			if seq >= s.suspect && e.meta&(markDelivered|markPersistent|markCounted) == markDelivered|markPersistent {
 				w.append().Fact(FactReturn, q.opt.ID, seq, 1)
 			}
 		}
 	})
 }
 
-// Relocate moves one record of the log for the queues that hold it. refs are
-// its (queue id, sequence number) pairs and qs[i] the queue of pair i, nil when
-// there is none. The queues are locked, ascending by id; if any still holds its
-// message, move is called once with the pairs that do and returns the record's
-// position from now on.
-func Relocate(qs []*Queue, refs []uint64, move func(live []uint64) uint64) {
-	var (
-		lockRoom [16]*Queue
-		liveRoom [32]uint64
-	)
+// Relocate moves the record at pos in the log for the queues that hold it. refs
+// are its (queue id, sequence number) pairs and qs[i] the queue of pair i, nil
+// when there is none. The queues are locked, ascending by id; if any still holds
+// its message there, move is called once with the pairs that do and returns the
+// record's position from now on.
+func Relocate(qs []*Queue, pos uint64, refs []uint64, move func(live []uint64) uint64) {
+	var lockRoom [16]*Queue
 	order := sortedQueues(append(lockRoom[:0], qs...))
 	for _, q := range order {
 		q.mu.Lock()
 	}
-	live := liveRoom[:0]
+	room := liveRoom.Get().(*[]uint64)
+	live := (*room)[:0]
 	for i, q := range qs {
-		if q != nil && q.logEntry(refs[2*i+1]) != nil {
+		if q != nil && q.heldAt(pos, refs[2*i+1]) != nil {
 			live = append(live, refs[2*i], refs[2*i+1])
 		}
 	}
 	if len(live) > 0 {
-		pos := move(live)
+		to := move(live)
 		for i, q := range qs {
 			if q != nil {
-				if e := q.logEntry(refs[2*i+1]); e != nil {
-					e.loc = pos
+				if e := q.heldAt(pos, refs[2*i+1]); e != nil {
+					e.loc = to
+					q.relocated(refs[2*i+1], e)
 				}
 			}
 		}
@@ -152,11 +181,32 @@ func Relocate(qs []*Queue, refs []uint64, move func(live []uint64) uint64) {
 	for _, q := range order {
 		q.mu.Unlock()
 	}
+	*room = live
+	liveRoom.Put(room)
 }
 
-// logEntry returns the entry of seq if its contents are in the log.
-func (q *Queue) logEntry(seq uint64) *entry {
-	if e := q.state.index.entry(seq); e != nil && inLog(e.loc) {
+// liveRoom is for the pairs that Relocate hands over: it is asked about every
+// record of a segment.
+var liveRoom = sync.Pool{New: func() any { return new([]uint64) }}
+
+// relocated writes again what the log knew of a message, behind its new place.
+func (q *Queue) relocated(seq uint64, e *entry) {
+	if e.meta&(markCounted|markOut) == 0 {
+		return
+	}
+	a := q.opt.Log.Begin()
+	if e.meta&markCounted != 0 {
+		a.Fact(FactReturn, q.opt.ID, seq, uint64(q.state.counts[seq]))
+	}
+	if e.meta&markOut != 0 {
+		a.Fact(FactSent, q.opt.ID, seq, 0)
+	}
+	a.Commit()
+}
+
+// heldAt returns the entry of seq if its contents are at pos in the log.
+func (q *Queue) heldAt(pos, seq uint64) *entry {
+	if e := q.state.index.entry(seq); e != nil && e.loc == pos {
 		return e
 	}
 	return nil

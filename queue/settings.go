@@ -17,6 +17,7 @@ type Settings struct {
 	MaxLength            *int64 // max-length, of ready messages; nil: none
 	MaxLengthBytes       *int64 // max-length-bytes, of their bodies; nil: none
 	Overflow             string // overflow; "" is drop-head
+	DeliveryLimit        *int64 // delivery-limit; nil or negative: none
 }
 
 // readSettings takes the values out of a checked table.
@@ -33,6 +34,7 @@ func readSettings(t wire.Table) (s Settings) {
 	if v, ok := t.Get("x-overflow"); ok {
 		s.Overflow = v.(string)
 	}
+	s.DeliveryLimit = number(t, "x-delivery-limit")
 	s.DeadLetterExchange = optional(t, "x-dead-letter-exchange")
 	s.DeadLetterRoutingKey = optional(t, "x-dead-letter-routing-key")
 	return s
@@ -47,21 +49,31 @@ func optional(t wire.Table, key string) *string {
 }
 
 func number(t wire.Table, key string) *int64 {
-	if v, ok := t.Get(key); ok {
-		n, _ := wire.Int(v)
+	v, _ := t.Get(key)
+	if n, ok := wire.Int(v); ok {
 		return &n
 	}
 	return nil
 }
 
 // config is what the settings mean to the state machine.
-func (s *Settings) config(autoDelete bool) Config {
-	c := Config{TTL: -1, Lease: int64(s.Expires), DeadLetter: s.DeadLetterExchange != nil, AutoDelete: autoDelete, Limit: s.limit()}
+func (q *Queue) config() Config {
+	s := &q.settings
+	c := Config{TTL: -1, Lease: int64(s.Expires), DeadLetter: s.DeadLetterExchange != nil, AutoDelete: q.opt.AutoDelete,
+		Limit: s.limit(), Quorum: q.quorum(), Single: q.opt.Arguments.SingleActive, Priorities: q.opt.Arguments.MaxPriority, DeliveryLimit: -1}
 	if s.HasTTL {
 		c.TTL = int64(s.TTL)
 	}
+	if s.DeliveryLimit != nil {
+		c.DeliveryLimit = *s.DeliveryLimit
+	}
+	c.Counting = c.Quorum || c.DeliveryLimit >= 0
 	return c
 }
+
+// quorum says whether the queue has the semantics of a quorum queue: on one
+// node the engine is the same.
+func (q *Queue) quorum() bool { return q.opt.Arguments.Type == "quorum" }
 
 // Settings returns what holds now.
 func (q *Queue) Settings() Settings {
@@ -75,7 +87,8 @@ func (q *Queue) Settings() Settings {
 func (q *Queue) Configure(s Settings) {
 	q.locked(func(w *work) {
 		q.settings = s
-		config := s.config(q.opt.AutoDelete)
+		config := q.config()
+		q.counting = config.Counting
 		q.apply(w, &Command{Kind: Configure, Now: q.time(w), Config: &config})
 	})
 }

@@ -7,6 +7,12 @@ type Config struct {
 	DeadLetter bool  // messages that end without being consumed go to the broker
 	AutoDelete bool
 	Limit      *Limit // nil: none
+	Quorum     bool   // order of a quorum queue
+	Single     bool   // one consumer at a time is active
+	Priorities uint8  // highest priority; 0: none
+	Counting   bool   // count how often a message comes back
+	// DeliveryLimit is how often it may, of a counting queue; negative: always.
+	DeliveryLimit int64
 }
 
 // State is the state machine of one queue. It is deterministic: the same
@@ -17,9 +23,9 @@ type State struct {
 	// one credit and takes it.
 	admit func(holder uint32) bool
 
-	index    index
-	next     uint64   // first message never checked out
-	returned returned // ready messages before next
+	index index
+	order
+	counts map[uint64]uint32 // of messages with markCounted: how often they came back
 	// suspect is one above the last message that a crash may have seen
 	// delivered: all below count as delivered.
 	suspect uint64
@@ -39,8 +45,9 @@ type State struct {
 
 // NewState returns an empty queue at time 0.
 func NewState(c Config, mem *Memory, admit func(holder uint32) bool) *State {
-	s := &State{config: c, admit: admit, next: 1}
+	s := &State{config: c, admit: admit}
 	s.index.init(mem)
+	s.order.init(&c)
 	return s
 }
 
@@ -57,7 +64,7 @@ func (s *State) Apply(c *Command, fx *Effects) {
 	case Discard:
 		s.discard(c, fx)
 	case Requeue:
-		s.requeue(s.holders[c.Holder], c.From, c.To)
+		s.requeue(s.holders[c.Holder], c.From, c.To, requeued, fx)
 		s.trim(c.Now, fx)
 		s.dispatch(c.Now, fx)
 	case Checkout:
@@ -73,6 +80,9 @@ func (s *State) Apply(c *Command, fx *Effects) {
 	case Touch:
 		s.idleSince = c.Now
 	case Tick:
+		s.tick(c.Now, fx)
+	case Recover:
+		s.recover(fx)
 		s.tick(c.Now, fx)
 	case Configure:
 		s.config, s.idleSince = *c.Config, c.Now
@@ -94,12 +104,12 @@ func (s *State) applyConsumer(c *Command, fx *Effects) {
 		h.open = c.Kind == Open
 		s.review(h)
 	case Recall:
-		s.recall(h)
+		s.recall(h, fx)
 	case Detach:
 		s.detach(h, c.Now, fx)
 	case Release:
 		s.detach(h, c.Now, fx)
-		s.requeue(h, 1, h.sent)
+		s.requeue(h, 1, h.sent, lost, fx)
 		s.holders[h.slot] = nil
 		s.spare = append(s.spare, h.slot)
 	}
@@ -126,6 +136,9 @@ func (s *State) enqueue(c *Command, fx *Effects) {
 	seq := s.index.push(entry{c.Loc, c.Size, c.Marks | statusReady}, deadline)
 	s.ready++
 	s.bytes += bodySize(c.Size, c.Marks)
+	if s.lanes != nil {
+		s.lanes.join(seq, c.Marks)
+	}
 	if alone {
 		s.next = seq
 		s.offer(seq, fx)
@@ -181,32 +194,12 @@ func (s *State) turn() *holder {
 	}
 }
 
-// head returns the first ready message; there must be one.
-func (s *State) head() uint64 {
-	for len(s.returned) > 0 {
-		if e := s.index.entry(s.returned[0]); e != nil && e.meta&statusMask == statusReady {
-			return s.returned[0]
-		}
-		s.returned.pop()
-	}
-	for {
-		if e := s.index.entry(s.next); e != nil && e.meta&statusMask == statusReady {
-			return s.next
-		}
-		seq, ok := s.index.after(s.next + 1)
-		if !ok {
-			panic("queue: a ready message is counted and not there")
-		}
-		s.next = seq
-	}
-}
-
 // unready takes the head, seq, out of the order and leaves it in status.
 func (s *State) unready(seq uint64, e *entry, status uint32) {
-	if len(s.returned) > 0 && s.returned[0] == seq {
-		s.returned.pop()
-	} else if seq == s.next {
+	if s.lanes == nil && len(s.returned) == 0 && seq == s.next {
 		s.next++
+	} else {
+		s.pull(seq, e)
 	}
 	e.meta = e.meta&^statusMask | status
 	s.ready--
@@ -281,35 +274,36 @@ func (s *State) bury(seq uint64, e *entry, why reason, fx *Effects) {
 
 // gone forgets a message whose counts are settled already.
 func (s *State) gone(seq uint64, e *entry, fx *Effects) {
-	if e.meta&markTimed != 0 {
-		s.timed--
+	if e.meta&(markTimed|markCounted) != 0 {
+		s.unmark(seq, e)
 	}
 	fx.Gone = append(fx.Gone, Gone{seq, e.loc, e.size, e.meta})
 	s.index.free(seq)
 }
 
-// requeue puts messages back to their places (RabbitMQ, classic queues).
-func (s *State) requeue(h *holder, from, to uint64) {
+// unmark forgets what is kept about a message outside of its entry.
+func (s *State) unmark(seq uint64, e *entry) {
+	if e.meta&markTimed != 0 {
+		s.timed--
+	}
+	if e.meta&markCounted != 0 {
+		delete(s.counts, seq)
+	}
+}
+
+// requeue lets messages come back.
+func (s *State) requeue(h *holder, from, to uint64, how comeback, fx *Effects) {
 	for id := h.first(from, to); id != 0; id = h.first(id+1, to) {
-		s.putBack(h.take(id))
+		s.comeBack(h.take(id), how, fx)
 	}
 	s.review(h)
 }
 
-func (s *State) putBack(seq uint64) {
-	e := s.index.entry(seq)
-	e.meta = e.meta&^statusMask | statusReady
-	s.held--
-	s.ready++
-	s.bytes += e.body()
-	s.returned.push(seq)
-}
-
 // recall takes back what was checked out and not sent: nobody outside has seen
 // those ids, so the next messages get them again.
-func (s *State) recall(h *holder) {
+func (s *State) recall(h *holder, fx *Effects) {
 	for ; h.last > h.sent; h.last-- {
-		s.putBack(h.take(h.last))
+		s.comeBack(h.take(h.last), unsent, fx)
 	}
 	s.review(h)
 }

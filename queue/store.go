@@ -15,6 +15,11 @@ func (b *Batch) store() uint64 {
 			b.spilled = false
 		}
 	}
+	for _, q := range b.queues {
+		if len(q.sent) > 0 {
+			q.logSent(&b.work)
+		}
+	}
 	base := b.commit()
 	for _, s := range b.stored {
 		s.e.loc = base + s.rel
@@ -48,6 +53,9 @@ func (b *Batch) storeMessage(o *op) (again bool) {
 		}
 		if q.settings.MaxLengthBytes != nil {
 			b.note.head = int(e.meta >> headShift)
+		}
+		if e.priority() > 0 {
+			b.note.priority = m.Priority
 		}
 		b.refer(q, seq, e)
 	}

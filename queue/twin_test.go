@@ -246,6 +246,7 @@ func (s *testSink) Deliver(ds []Delivery) int {
 		if d.Redelivered {
 			body += "*"
 		}
+		body += countOf(d.Props)
 		s.got = append(s.got, body)
 		s.ids = append(s.ids, d.ID)
 		if s.channel != nil {
@@ -341,6 +342,7 @@ func (f *fixture) get(c *Consumer, noAck bool) (body string) {
 			if d.Redelivered {
 				body += "*"
 			}
+			body += countOf(d.Props)
 		}
 	})
 	f.host.pages()

@@ -28,6 +28,9 @@ func (q *Queue) locked(f func(w *work)) uint64 {
 	f(w)
 	w.pump()
 	q.seal(w)
+	if len(q.sent) > 0 {
+		q.logSent(w)
+	}
 	pos := w.commit()
 	q.finish(w)
 	q.mu.Unlock()
@@ -119,6 +122,9 @@ func (q *Queue) absorb(w *work) {
 		q.forget(w, &w.fx.Gone[i])
 	}
 	q.counters.Settled += uint64(len(w.fx.Gone))
+	if len(w.fx.Back) > 0 {
+		q.logBack(w, w.fx.Back)
+	}
 	for _, slot := range w.fx.Touched {
 		w.touch(q.consumers[slot])
 	}

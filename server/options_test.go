@@ -78,6 +78,28 @@ func TestFirstBoot(t *testing.T) {
 	}
 }
 
+// TestFirstQueueType: queues of the first virtual host are of the type asked for.
+func TestFirstQueueType(t *testing.T) {
+	if _, err := server.Start(t.Context(), server.Options{FirstBoot: broker.FirstBoot{QueueType: "none"}}); err == nil {
+		t.Error("started with a queue type that there is not")
+	}
+	c, err := client.Dial(start(t, server.Options{FirstBoot: broker.FirstBoot{QueueType: "classic"}}).URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ch, err := c.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ch.QueueDeclare("q", true, false, false, false, client.Table{"x-queue-type": "classic"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ch.QueueDeclare("q", true, false, false, false, nil); err != nil {
+		t.Errorf("without a type the queue is another: %v", err)
+	}
+}
+
 func TestSeveralListeners(t *testing.T) {
 	s := start(t, server.Options{Listeners: []server.Listener{{Addr: "127.0.0.1:0"}, {Addr: "[::1]:0"}}})
 	if addrs := s.Addrs(); len(addrs) != 2 || s.Addr() != addrs[0] {
@@ -114,8 +136,8 @@ func TestTakenPort(t *testing.T) {
 	again.Close()
 }
 
-func TestReportedVersion(t *testing.T) {
-	s := start(t, server.Options{Version: "4.0.1"})
+func TestNamesThatClientsAreTold(t *testing.T) {
+	s := start(t, server.Options{Version: "4.0.1", ClusterName: "the \"cluster\""})
 	c, err := client.Dial(s.URL())
 	if err != nil {
 		t.Fatal(err)
@@ -123,6 +145,9 @@ func TestReportedVersion(t *testing.T) {
 	defer c.Close()
 	if got := c.Properties["version"]; got != "4.0.1" {
 		t.Errorf("version %v", got)
+	}
+	if got := c.Properties["cluster_name"]; got != "the \"cluster\"" {
+		t.Errorf("cluster name %v", got)
 	}
 }
 

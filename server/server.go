@@ -45,8 +45,14 @@ type Options struct {
 	Version string
 	// NodeName is shown to clients; leveret@<host> by default.
 	NodeName string
+	// ClusterName is shown to clients in its place; it is kept. Empty: the one
+	// kept, else NodeName.
+	ClusterName string
 	// FirstBoot is what an empty DataDir is filled with.
 	FirstBoot broker.FirstBoot
+	// Definitions is a file, or a directory of .json files, that is imported at
+	// each start and by Reload; FirstBoot has no effect then. Empty: none.
+	Definitions string
 	// LoopbackUsers may log in from this machine only; nil is guest.
 	LoopbackUsers []string
 	// Limits bounds what the whole node has.
@@ -66,6 +72,9 @@ func (o Options) withDefaults() Options {
 	}
 	if len(o.Listeners) == 0 {
 		o.Listeners = []Listener{{Addr: o.AMQP}}
+	}
+	if o.Definitions != "" {
+		o.FirstBoot = broker.FirstBoot{Nothing: true}
 	}
 	if o.NodeName == "" {
 		host, err := os.Hostname()
@@ -107,6 +116,12 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{opt: o.withDefaults(), failed: make(chan error, 1), stopped: make(chan struct{})}
 	err := s.open()
 	if err == nil {
+		err = s.importDefinitions(ctx)
+	}
+	if err == nil {
+		err = s.nameCluster(ctx)
+	}
+	if err == nil {
 		err = s.listen(ctx)
 	}
 	if err != nil {
@@ -134,7 +149,7 @@ func (s *Server) open() error {
 		return err
 	}
 	s.log, err = persistence.Open(persistence.Options{FS: s.opt.fs, Owner: s.broker, Locked: true,
-		Incarnation: incarnation, Salvage: s.opt.Salvage, OnError: s.fail,
+		Incarnation: incarnation, Salvage: s.opt.Salvage, OnError: s.logFailed,
 		OnFull: func(full bool) { s.broker.SetAlarm(broker.DiskAlarm, full) }, Logger: s.opt.Logger})
 	if err != nil {
 		return fmt.Errorf("open message store in %s: %w", s.opt.DataDir, err)
@@ -170,6 +185,12 @@ func (s *Server) fail(err error) {
 		s.opt.Logger.Error("node cannot go on", "err", err)
 	default:
 	}
+}
+
+// logFailed tells the broker too, after the error itself: it counts.
+func (s *Server) logFailed(err error) {
+	s.fail(err)
+	s.broker.Fail()
 }
 
 // Err gives the error that ended the node, when one has.

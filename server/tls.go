@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -113,11 +114,13 @@ func (i *identity) config() *tls.Config {
 	}}
 }
 
-// Reload reads the certificates again. New connections get them; those that are
-// open stay as they are. After an error the old ones stay.
-func (s *Server) Reload() error {
-	if s.identity.now.Load() == nil {
-		return nil
+// Reload reads the certificates and the definitions again. New connections get
+// the new certificate; those that are open stay as they are. What has an error
+// stays as it was.
+func (s *Server) Reload(ctx context.Context) error {
+	err := s.importDefinitions(ctx)
+	if s.identity.now.Load() != nil {
+		err = errors.Join(s.identity.load(), err)
 	}
-	return s.identity.load()
+	return err
 }

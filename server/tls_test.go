@@ -191,14 +191,14 @@ func TestReload(t *testing.T) {
 	}
 	newCert, newKey := second.Issue("server", x509.Certificate{})
 	replace(cert, newCert)
-	if err := s.Reload(); err == nil {
+	if err := s.Reload(t.Context()); err == nil {
 		t.Error("a certificate with another's key was taken")
 	}
 	if err := talk(s.URL(), &tls.Config{RootCAs: first.Pool()}, false); err != nil {
 		t.Errorf("after a reload that failed: %v", err)
 	}
 	replace(key, newKey)
-	if err := s.Reload(); err != nil {
+	if err := s.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := talk(s.URL(), &tls.Config{RootCAs: second.Pool()}, false); err != nil {
@@ -227,7 +227,7 @@ func TestBadFiles(t *testing.T) {
 			t.Errorf("%s: started", name)
 		}
 	}
-	if err := start(t, server.Options{}).Reload(); err != nil {
+	if err := start(t, server.Options{}).Reload(t.Context()); err != nil {
 		t.Errorf("a reload without TLS: %v", err)
 	}
 }

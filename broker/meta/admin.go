@@ -14,6 +14,7 @@ type VHost struct {
 	// is the node's.
 	DefaultQueueType string
 	Tracing          bool
+	Protected        bool   // from deletion
 	Limits           Limits // max-connections, max-queues
 }
 
@@ -82,6 +83,7 @@ type GlobalParameter struct {
 
 // PutVHost adds or replaces v.
 func (s *State) PutVHost(v *VHost) []Change {
+	changed(s, s.VHosts[v.Name], v)
 	s.VHosts[v.Name] = v
 	return put(v)
 }
@@ -104,11 +106,12 @@ func (s *State) DeleteVHost(name string) []Change {
 			cs = append(cs, more...)
 		}
 	}
-	return append(cs, forget(s.VHosts, name)...)
+	return append(cs, forget(s, s.VHosts, name)...)
 }
 
 // PutUser adds or replaces u.
 func (s *State) PutUser(u *User) []Change {
+	changed(s, s.Users[u.Name], u)
 	s.Users[u.Name] = u
 	return put(u)
 }
@@ -117,11 +120,12 @@ func (s *State) PutUser(u *User) []Change {
 func (s *State) DeleteUser(name string) []Change {
 	cs := drop(s.Permissions, func(p *Permission) bool { return p.User == name })
 	cs = append(cs, drop(s.TopicPermissions, func(p *TopicPermission) bool { return p.User == name })...)
-	return append(cs, forget(s.Users, name)...)
+	return append(cs, forget(s, s.Users, name)...)
 }
 
 // PutPermission adds or replaces p.
 func (s *State) PutPermission(p *Permission) []Change {
+	changed(s, s.Permissions[[2]string{p.User, p.VHost}], p)
 	s.Permissions[[2]string{p.User, p.VHost}] = p
 	return put(p)
 }
@@ -129,55 +133,64 @@ func (s *State) PutPermission(p *Permission) []Change {
 // DeletePermission removes a user's permission in a virtual host. RabbitMQ
 // leaves the topic permissions.
 func (s *State) DeletePermission(user, vhost string) []Change {
-	return forget(s.Permissions, [2]string{user, vhost})
+	return forget(s, s.Permissions, [2]string{user, vhost})
 }
 
 // PutTopicPermission adds or replaces p.
 func (s *State) PutTopicPermission(p *TopicPermission) []Change {
+	changed(s, s.TopicPermissions[[3]string{p.User, p.VHost, p.Exchange}], p)
 	s.TopicPermissions[[3]string{p.User, p.VHost, p.Exchange}] = p
 	return put(p)
 }
 
 // DeleteTopicPermission removes a user's permission for a topic exchange.
 func (s *State) DeleteTopicPermission(user, vhost, exchange string) []Change {
-	return forget(s.TopicPermissions, [3]string{user, vhost, exchange})
+	return forget(s, s.TopicPermissions, [3]string{user, vhost, exchange})
 }
 
 // PutPolicy adds or replaces p.
 func (s *State) PutPolicy(p *Policy) []Change {
+	changed(s, s.Policies[p.PolicyName], p)
 	s.Policies[p.PolicyName] = p
 	return put(p)
 }
 
 // DeletePolicy removes a policy.
-func (s *State) DeletePolicy(n PolicyName) []Change { return forget(s.Policies, n) }
+func (s *State) DeletePolicy(n PolicyName) []Change { return forget(s, s.Policies, n) }
 
 // PutParameter adds or replaces p.
 func (s *State) PutParameter(p *Parameter) []Change {
+	changed(s, s.Parameters[p.ParameterName], p)
 	s.Parameters[p.ParameterName] = p
 	return put(p)
 }
 
 // DeleteParameter removes a runtime parameter.
-func (s *State) DeleteParameter(n ParameterName) []Change { return forget(s.Parameters, n) }
+func (s *State) DeleteParameter(n ParameterName) []Change { return forget(s, s.Parameters, n) }
 
 // PutGlobalParameter adds or replaces p.
 func (s *State) PutGlobalParameter(p *GlobalParameter) []Change {
+	changed(s, s.GlobalParameters[p.Name], p)
 	s.GlobalParameters[p.Name] = p
 	return put(p)
 }
 
 // DeleteGlobalParameter removes a global parameter.
-func (s *State) DeleteGlobalParameter(name string) []Change { return forget(s.GlobalParameters, name) }
+func (s *State) DeleteGlobalParameter(name string) []Change {
+	return forget(s, s.GlobalParameters, name)
+}
 
 // forget removes one definition; there is no change when it is not there.
 func forget[K comparable, V interface {
 	comparable
 	stored
-}](m map[K]V, k K) []Change {
+}](s *State, m map[K]V, k K) []Change {
 	v, ok := m[k]
 	if !ok {
 		return nil
+	}
+	if s.Changed != nil {
+		s.Changed(v, nil)
 	}
 	delete(m, k)
 	return []Change{{Key: v.key()}}

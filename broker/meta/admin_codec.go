@@ -13,7 +13,7 @@ func (v *VHost) code(c *coder) {
 	if c.format >= 2 {
 		c.texts(&v.Description, &v.DefaultQueueType)
 		c.list(&v.Tags)
-		c.flags(&v.Tracing)
+		c.flags(&v.Tracing, &v.Protected)
 		c.limits(&v.Limits)
 	}
 }

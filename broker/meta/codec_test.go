@@ -26,7 +26,7 @@ func definitions() []stored {
 	return []stored{
 		&limit,
 		&VHost{Name: "v\x00\xff."},
-		&VHost{Name: "v", Description: "d\xff", Tags: []string{"t"}, DefaultQueueType: "quorum", Tracing: true,
+		&VHost{Name: "v", Description: "d\xff", Tags: []string{"t"}, DefaultQueueType: "quorum", Tracing: true, Protected: true,
 			Limits: Limits{"max-queues": -1, "max-connections": 1<<63 - 1}},
 		&User{Name: "\xffu", PasswordHash: "hash", Algorithm: SHA512, Tags: []string{"administrator", "", "\xfe"}},
 		&User{Name: "u", Limits: Limits{"max-channels": -1 << 63}},

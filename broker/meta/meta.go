@@ -58,6 +58,12 @@ type State struct {
 	from             map[node]bindings
 	to               map[node]bindings
 	next, limit      uint64 // ids: the next one, and the first not yet reserved
+
+	// Changed, when it is not nil, is told of every change before it is made: a
+	// pointer to the definition as it was and as it will be, nil where there is
+	// none. What goes with a user or a virtual host is not told, but for queues,
+	// exchanges and bindings.
+	Changed func(old, now any)
 }
 
 // New makes an empty State.
@@ -90,6 +96,7 @@ func (s *State) NextID() (uint64, []Change) {
 
 // PutExchange adds e; only a durable one changes the store.
 func (s *State) PutExchange(e *Exchange) []Change {
+	changed(s, s.Exchanges[Name{e.VHost, e.Name}], e)
 	s.Exchanges[Name{e.VHost, e.Name}] = e
 	if !e.Durable {
 		return nil
@@ -99,6 +106,7 @@ func (s *State) PutExchange(e *Exchange) []Change {
 
 // PutQueue adds q; only one that outlives the node's run changes the store.
 func (s *State) PutQueue(q *Queue) []Change {
+	changed(s, s.Queues[Name{q.VHost, q.Name}], q)
 	s.Queues[Name{q.VHost, q.Name}] = q
 	if !q.stored() {
 		return nil
@@ -115,6 +123,7 @@ func (s *State) PutBinding(b *Binding) ([]Change, bool) {
 	if s.from[src][string(k)] != nil {
 		return nil, false
 	}
+	changed(s, nil, b)
 	add(s.from, src, string(k), b)
 	add(s.to, dst, string(k), b)
 	if !s.durable(b) {
@@ -130,6 +139,7 @@ func (s *State) DeleteBinding(b *Binding) ([]Change, bool) {
 	if s.from[src][string(k)] == nil {
 		return nil, false
 	}
+	changed(s, b, nil)
 	var cs []Change
 	if s.durable(b) {
 		cs = []Change{{Key: k}}
@@ -143,8 +153,11 @@ func (s *State) DeleteBinding(b *Binding) ([]Change, bool) {
 func (s *State) DeleteExchange(n Name) (gone []*Binding, cs []Change) {
 	at := node{n, true}
 	gone, cs = s.deleteBindings(append(s.list(s.from[at]), s.list(s.to[at])...))
-	if e := s.Exchanges[n]; e != nil && e.Durable {
-		cs = append(cs, Change{Key: key(kindExchange, n.VHost, n.Name)})
+	if e := s.Exchanges[n]; e != nil {
+		changed(s, e, nil)
+		if e.Durable {
+			cs = append(cs, Change{Key: key(kindExchange, n.VHost, n.Name)})
+		}
 	}
 	delete(s.Exchanges, n)
 	return gone, cs
@@ -153,8 +166,11 @@ func (s *State) DeleteExchange(n Name) (gone []*Binding, cs []Change) {
 // DeleteQueue removes a queue and its bindings.
 func (s *State) DeleteQueue(n Name) (gone []*Binding, cs []Change) {
 	gone, cs = s.deleteBindings(s.list(s.to[node{n, false}]))
-	if q := s.Queues[n]; q != nil && q.stored() {
-		cs = append(cs, Change{Key: key(kindQueue, n.VHost, n.Name)})
+	if q := s.Queues[n]; q != nil {
+		changed(s, q, nil)
+		if q.stored() {
+			cs = append(cs, Change{Key: key(kindQueue, n.VHost, n.Name)})
+		}
 	}
 	delete(s.Queues, n)
 	return gone, cs

@@ -20,7 +20,8 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serverCommand(), config.Command(), bench.Command())
+	root.AddCommand(serverCommand(), config.Command(), bench.Command(), namesCommand())
+	root.SetArgs(arguments(os.Args))
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "leveret:", err)
 		os.Exit(1)

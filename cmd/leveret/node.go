@@ -43,6 +43,12 @@ func (n *node) run(ctx context.Context) error {
 	}
 	defer n.logs.Close()
 	n.logger = n.logs.Logger()
+	if o.PIDFile != "" {
+		if err := os.WriteFile(o.PIDFile, fmt.Appendln(nil, os.Getpid()), 0o644); err != nil {
+			return err
+		}
+		defer os.Remove(o.PIDFile)
+	}
 	ctx, cancel := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
 	hangup := make(chan os.Signal, 1)
@@ -52,7 +58,9 @@ func (n *node) run(ctx context.Context) error {
 		n.logger.Error("cannot start", "err", err)
 		return err
 	}
+	notify("READY=1\nSTATUS=accepting AMQP")
 	failure := n.wait(ctx, hangup)
+	notify("STOPPING=1")
 	stopping, done := context.WithTimeout(context.Background(), stopMax)
 	defer done()
 	return errors.Join(failure, n.server.Shutdown(stopping))
@@ -96,18 +104,18 @@ func (n *node) wait(ctx context.Context, hangup <-chan os.Signal) error {
 		case err := <-n.server.Err():
 			return err
 		case <-hangup:
-			n.reload()
+			n.reload(ctx)
 		}
 	}
 }
 
 // reload takes over what can change while the node runs. A configuration with
 // errors changes nothing.
-func (n *node) reload() {
+func (n *node) reload(ctx context.Context) {
 	o, err := n.configure()
 	if err == nil {
 		n.logs.SetLevels(o.Log)
-		err = errors.Join(n.logs.Reopen(), n.server.Reload())
+		err = errors.Join(n.logs.Reopen(), n.server.Reload(ctx))
 	}
 	if err != nil {
 		n.logger.Error("configuration was not reloaded", "err", strings.ReplaceAll(err.Error(), "\n", "; "))

@@ -32,6 +32,7 @@ the configuration file; "leveret config --help" says more.`,
 	f.String("amqp", ":5672", "HOST:PORT to accept AMQP 0-9-1 on, in place of listeners.tcp")
 	f.String("http", ":15672", "HOST:PORT of the management API")
 	f.String("log-level", "info", "debug, info, warning or error")
+	f.Bool("as-rabbitmq", false, "look for files where RabbitMQ does: /etc/rabbitmq, /var/lib/rabbitmq; what a link named rabbitmq-server does")
 	f.String("compatibility", "", "RabbitMQ version whose answers are given: 3.10, 3.13 or 4.3")
 	return c
 }
@@ -40,6 +41,9 @@ the configuration file; "leveret config --help" says more.`,
 func configured(flags *pflag.FlagSet, environ []string) (config.Options, error) {
 	src := config.Sources{Environ: environ, Default: config.Default()}
 	src.Default.DataDir = flags.Lookup("data-dir").DefValue
+	if as, _ := flags.GetBool("as-rabbitmq"); as { // it is a bool
+		asRabbitMQ(&src)
+	}
 	var errs []error
 	flags.Visit(func(f *pflag.Flag) {
 		s := config.Setting{Value: f.Value.String(), Origin: "--" + f.Name}
@@ -54,6 +58,9 @@ func configured(flags *pflag.FlagSet, environ []string) (config.Options, error) 
 			errs = append(errs, webFlag(&src, s))
 		case "log-level":
 			s.Key = "log.level"
+			if s.Value == "warn" { // as slog says it
+				s.Value = "warning"
+			}
 		case "compatibility":
 			s.Key = "compatibility"
 		}
@@ -67,6 +74,15 @@ func configured(flags *pflag.FlagSet, environ []string) (config.Options, error) 
 		return config.Options{}, err
 	}
 	return config.Load(src)
+}
+
+// asRabbitMQ sets RabbitMQ's places and name. The data is not in mnesia/NODE,
+// where a RabbitMQ of before may have left its own; and in a container, whose
+// host name changes, it is found again.
+func asRabbitMQ(src *config.Sources) {
+	src.Root = "/etc/rabbitmq"
+	src.Default.DataDir = "/var/lib/rabbitmq/leveret"
+	src.Default.NodeName = "rabbit"
 }
 
 // webFlag splits --http into the two keys it stands for.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/leveretmq/leveret/amqp"
@@ -21,8 +22,8 @@ const never = 365 * 24 * time.Hour
 // serverOptions is what the configuration means to the server.
 func serverOptions(o config.Options, logger *slog.Logger) server.Options {
 	so := server.Options{
-		DataDir: o.DataDir, NodeName: o.NodeName, Compatibility: o.Compatibility, Version: o.Version,
-		FirstBoot: firstBoot(o.FirstBoot), LoopbackUsers: o.Login.LoopbackUsers, Limits: nodeLimits(o.Limits), Logger: logger,
+		DataDir: o.DataDir, NodeName: o.NodeName, ClusterName: o.ClusterName, Compatibility: o.Compatibility, Version: o.Version,
+		FirstBoot: firstBoot(o.FirstBoot), Definitions: o.Definitions, LoopbackUsers: o.Login.LoopbackUsers, Limits: nodeLimits(o.Limits), Logger: logger,
 		Protocol:   protocol(o),
 		Watermarks: watermarks(o.Alarms, server.MemoryTotal()), TLS: server.TLS(o.TLS),
 		Sockets: server.Sockets{Delay: !o.Listen.NoDelay, NoKeepAlive: !o.Listen.KeepAlive,
@@ -85,7 +86,8 @@ const frameMost = 16 << 20
 // firstBoot is default_user, and those of default_users whose pattern fits the
 // virtual host.
 func firstBoot(f config.FirstBoot) broker.FirstBoot {
-	b := broker.FirstBoot{VHost: f.VHost, Users: []broker.FirstUser{{
+	kind := strings.TrimSuffix(strings.TrimPrefix(f.QueueType, "rabbit_"), "_queue")
+	b := broker.FirstBoot{VHost: f.VHost, QueueType: kind, Users: []broker.FirstUser{{
 		Name: f.User, Password: f.Password, Tags: f.Tags, Configure: f.Configure, Write: f.Write, Read: f.Read,
 	}}}
 	for _, u := range f.Users {

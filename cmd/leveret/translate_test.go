@@ -65,6 +65,7 @@ func TestServerOptions(t *testing.T) {
 			[]any{[]server.Listener{{Addr: "127.0.0.1:2"}}, "d", "4.3"}},
 		{"data in the file", "data_dir = d", nil, func(o server.Options) any { return o.DataDir }, "d"},
 		{"first boot", "", nil, func(o server.Options) any { return o.FirstBoot }, broker.FirstBoot{VHost: "/", Users: []broker.FirstUser{guest}}},
+		{"queue type and cluster", "default_queue_type = rabbit_quorum_queue\ncluster_name = c", nil, func(o server.Options) any { return o.FirstBoot.QueueType + o.ClusterName }, "quorumc"},
 		{"more users", "default_users.a.password = x\ndefault_users.a.vhost_pattern = ^other$\ndefault_users.b.password = y\ndefault_users.b.read = q", nil,
 			func(o server.Options) any { return o.FirstBoot.Users }, []broker.FirstUser{guest, {Name: "b", Password: "y", Read: "q"}}},
 	}

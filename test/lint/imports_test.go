@@ -38,6 +38,7 @@ var table = map[string]allowed{ // read-only
 	"test/clients":        {ours: []string{"server/servertest", "test/harness", "test/harness/client"}},
 	"test/conformance":    {ours: []string{"server/servertest", "test/harness"}},
 	"test/crash":          {ours: []string{"test/harness", "test/harness/client"}},
+	"test/deploy":         {ours: []string{"server/servertest", "test/harness"}},
 	"test/harness":        {},
 	"test/harness/client": {third: []string{"github.com/rabbitmq/amqp091-go"}},
 	"test/lint":           {},

@@ -13,7 +13,7 @@ const long = `Check configuration files without starting a node.
 Settings come from, later ones replacing earlier ones: the defaults;
 RABBITMQ_NODE_PORT, RABBITMQ_NODE_IP_ADDRESS, RABBITMQ_LOG and RABBITMQ_LOGS; the
 configuration file; the files of conf.d in alphabetical order (RABBITMQ_CONFIG_FILES);
-all other RABBITMQ_* variables; flags.`
+advanced.config (RABBITMQ_ADVANCED_CONFIG_FILE); all other RABBITMQ_* variables; flags.`
 
 // Command is `leveret config`.
 func Command() *cobra.Command {

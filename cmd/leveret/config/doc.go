@@ -10,8 +10,9 @@
 //     RABBITMQ_LOGS, which as in RabbitMQ give way to the file;
 //  3. rabbitmq.conf, from top to bottom;
 //  4. the files of conf.d in alphabetical order;
-//  5. all other environment variables;
-//  6. flags.
+//  5. advanced.config;
+//  6. all other environment variables;
+//  7. flags.
 //
 // A key that is not in the table is an error that names file, line and key and
 // the nearest key there is. A key that RabbitMQ knows and that has no meaning

@@ -11,17 +11,23 @@ import (
 	"strings"
 )
 
-// files gives the configuration files in the order in which they are read.
-func (l *loader) files(src Sources) (files []string) {
+// files reads the configuration files in their order: rabbitmq.conf, conf.d,
+// advanced.config.
+func (l *loader) files(src Sources) {
 	if main := l.mainFile(src); main != "" {
-		files = append(files, main)
+		l.file(main)
 	}
-	l.advanced(src.Root)
-	return append(files, l.directory(src.Root)...)
+	for _, name := range l.directory(src.Root) {
+		l.file(name)
+	}
+	if name := l.advanced(src.Root); name != "" {
+		l.file(name)
+	}
 }
 
-// mainFile finds rabbitmq.conf. Only a flag insists on its file: RabbitMQ
-// starts without the one that its environment names.
+// mainFile finds rabbitmq.conf, or the rabbitmq.config of old. Only a flag
+// insists on its file: RabbitMQ starts without the one that its environment
+// names.
 func (l *loader) mainFile(src Sources) string {
 	name, named := l.environ["CONFIG_FILE"]
 	switch {
@@ -32,19 +38,12 @@ func (l *loader) mainFile(src Sources) string {
 	case !named:
 		name = filepath.Join(src.Root, "rabbitmq.conf")
 	}
-	for _, candidate := range []string{name, name + ".conf"} {
+	for _, candidate := range []string{name, name + ".conf", strings.TrimSuffix(name, ".conf") + ".config"} {
 		if info, err := os.Stat(candidate); err == nil && !info.IsDir() {
-			if strings.HasSuffix(candidate, ".config") {
-				l.erlang(candidate)
-				return ""
-			}
 			return candidate
 		}
 	}
-	classic := strings.TrimSuffix(name, ".conf") + ".config"
-	if _, err := os.Stat(classic); err == nil {
-		l.erlang(classic)
-	} else if named {
+	if named {
 		l.warn("environment variable RABBITMQ_CONFIG_FILE: there is no %s", name)
 	}
 	return ""
@@ -73,31 +72,18 @@ func (l *loader) directory(root string) []string {
 	return files
 }
 
-// advanced reads advanced.config when there is one.
-func (l *loader) advanced(root string) {
+// advanced finds advanced.config.
+func (l *loader) advanced(root string) string {
 	name, named := l.environ["ADVANCED_CONFIG_FILE"]
 	if !named && root != "" {
 		name = filepath.Join(root, "advanced.config")
 	}
 	for _, candidate := range []string{name, name + ".config"} {
 		if info, err := os.Stat(candidate); name != "" && err == nil && !info.IsDir() {
-			l.erlang(candidate)
-			return
+			return candidate
 		}
 	}
-}
-
-// erlang refuses a file of Erlang terms unless it says nothing.
-func (l *loader) erlang(name string) {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		l.fail(err)
-		return
-	}
-	said := regexp.MustCompile(`(?m)%.*$|\s+`).ReplaceAllString(string(text), "")
-	if said != "" && said != "[]." {
-		l.fail(fmt.Errorf("%s: files of Erlang terms are not read: write the settings into a rabbitmq.conf", name))
-	}
+	return ""
 }
 
 // plugins reads the enabled_plugins file, an Erlang list of names.

@@ -98,7 +98,7 @@ func loginKeys(o *Options) []key {
 }
 
 func firstBootKeys(o *Options) []key {
-	f, d := &o.FirstBoot, &o.Definitions
+	f := &o.FirstBoot
 	return append([]key{
 		{name: "default_user", set: text(&f.User)},
 		{name: "default_pass", set: text(&f.Password)},
@@ -109,18 +109,17 @@ func firstBootKeys(o *Options) []key {
 		{name: "default_permissions.read", set: text(&f.Read)},
 		{name: "default_queue_type", set: oneOf(&f.QueueType, "classic", "quorum", "stream", "rabbit_classic_queue", "rabbit_quorum_queue", "rabbit_stream_queue")},
 		{name: "default_users.$name.password", set: f.user(func(u *User) setter { return text(&u.Password) })},
-		{name: "default_users.$name.tags", set: f.user(func(u *User) setter { return list(&u.Tags) })},
+		{name: "default_users.$name.tags", set: f.user(func(u *User) setter { return commas(&u.Tags) })},
 		{name: "default_users.$name.vhost_pattern", set: f.user(func(u *User) setter { return expression(&u.VHostPattern) })},
 		{name: "default_users.$name.configure", set: f.user(func(u *User) setter { return text(&u.Configure) })},
 		{name: "default_users.$name.write", set: f.user(func(u *User) setter { return text(&u.Write) })},
 		{name: "default_users.$name.read", set: f.user(func(u *User) setter { return text(&u.Read) })},
-		{name: "load_definitions", set: text(&d.Path)},
-		{name: "management.load_definitions", set: text(&d.Path)},
-		{name: "definitions.local.path", set: text(&d.Path)},
+		{name: "load_definitions", set: text(&o.Definitions)},
+		{name: "management.load_definitions", set: text(&o.Definitions)},
+		{name: "definitions.local.path", set: text(&o.Definitions)},
 		{name: "definitions.import_backend", set: only("definitions are read from a local file", "local_filesystem", "rabbit_definitions_import_local_filesystem")},
 		{name: "definitions.https.url", set: only("definitions are read from a local file")},
-		{name: "definitions.skip_if_unchanged", set: boolean(&d.SkipIfUnchanged)},
-	}, inert("definitions are read from a local file", "definitions.hashing.algorithm",
+	}, inert("definitions are read from a local file at each start", "definitions.skip_if_unchanged", "definitions.hashing.algorithm",
 		"definitions.tls.{verify,fail_if_no_peer_cert,cacertfile,certfile,cert,reuse_session,crl_check,depth,dh,keyfile,log_alert,password}",
 		"definitions.tls.{secure_renegotiate,reuse_sessions,log_level}", "definitions.tls.cacerts.$name",
 		"definitions.tls.versions.$version", "definitions.tls.ciphers.$cipher")...)
@@ -163,7 +162,7 @@ func nodeKeys(o *Options) []key {
 		{name: "node_name", set: text(&o.NodeName)},
 		{name: "data_dir", set: text(&o.DataDir)},
 		{name: "pid_file", set: text(&o.PIDFile)},
-		{name: "enabled_plugins", set: list(&o.Plugins)},
+		{name: "enabled_plugins", set: commas(&o.Plugins)},
 		{name: "compatibility", set: oneOf(&o.Compatibility, "3.10", "3.13", "4.3")},
 		{name: "cluster_name", set: text(&o.ClusterName)},
 		{name: "product.version", set: text(&o.Version)},

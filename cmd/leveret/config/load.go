@@ -83,9 +83,7 @@ func (l *loader) read(src Sources) {
 	l.envFile(src.Root)
 	early, late := l.variables()
 	l.settings = early
-	for _, file := range l.files(src) {
-		l.file(file)
-	}
+	l.files(src)
 	l.plugins(src.Root)
 	l.settings = append(l.settings, late...)
 	for _, s := range src.Flags {
@@ -96,23 +94,34 @@ func (l *loader) read(src Sources) {
 	}
 }
 
-// file reads one rabbitmq.conf. What it says of listeners and logs takes the
-// place of what the environment said, not only key by key.
+// file reads one file. What it says of listeners takes the place of what the
+// environment said, not only key by key.
 func (l *loader) file(name string) {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		l.fail(err)
-		return
+	var settings []Setting
+	if strings.HasSuffix(name, ".config") {
+		settings = l.erlang(name)
+	} else {
+		settings = l.conf(name)
 	}
-	l.options.Files = append(l.options.Files, name)
-	settings, errs := parse(name, string(text))
-	l.errs = append(l.errs, errs...)
 	for _, s := range settings {
 		if strings.HasPrefix(s.Key, "listeners.") {
 			l.drop("listeners.tcp.environment")
 		}
 		l.settings = append(l.settings, s)
 	}
+}
+
+// conf reads a file in the form of rabbitmq.conf.
+func (l *loader) conf(name string) []Setting {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		l.fail(err)
+		return nil
+	}
+	l.options.Files = append(l.options.Files, name)
+	settings, errs := parse(name, string(text))
+	l.errs = append(l.errs, errs...)
+	return settings
 }
 
 // drop forgets the settings of a key and of all below it.
@@ -161,6 +170,7 @@ func (l *loader) set(t table, s Setting) {
 // together.
 func (l *loader) finish() {
 	o := l.options
+	l.finishNode()
 	if o.Listen.TCP == nil {
 		o.Listen.TCP = []string{"[::]:5672"}
 	}
@@ -190,6 +200,25 @@ func (l *loader) finish() {
 		l.fail(errors.New("listeners: there is none left to accept AMQP on"))
 	}
 	l.checkPorts()
+}
+
+// finishNode completes the node's name with its host, and looks whether there
+// are definitions.
+func (l *loader) finishNode() {
+	o := l.options
+	if o.NodeName != "" && !strings.Contains(o.NodeName, "@") {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "localhost"
+		}
+		o.NodeName += "@" + host
+	}
+	if o.Definitions == "" {
+		return
+	}
+	if _, err := os.Stat(o.Definitions); err != nil {
+		l.fail(fmt.Errorf("load_definitions: %w", err))
+	}
 }
 
 // checkTLS: a TLS listener needs a certificate, and to verify clients needs to

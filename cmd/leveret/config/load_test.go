@@ -121,7 +121,8 @@ func TestRefused(t *testing.T) {
 		"default_pass = encrypted:xyz":              "rabbitmq.conf:1: default_pass: encrypted values are not supported",
 		"listeners.ssl.1 = 5671":                    "ssl_options.certfile is missing: a TLS listener needs it\nssl_options.keyfile is missing: a TLS listener needs it",
 		"listeners.ssl.1 = 5671\nssl_options.certfile = keys.go\nssl_options.keyfile = none\nssl_options.fail_if_no_peer_cert = true": "ssl_options.fail_if_no_peer_cert = true needs ssl_options.verify = verify_peer\nssl_options: stat none: no such file or directory",
-		"management.sample_retention_policies.x.minute = 1":                                                                           "rabbitmq.conf:1: management.sample_retention_policies.x.minute: must end in global, basic or detailed and minute, hour, day or a number of seconds",
+		"load_definitions = none":                           "load_definitions: stat none: no such file or directory",
+		"management.sample_retention_policies.x.minute = 1": "rabbitmq.conf:1: management.sample_retention_policies.x.minute: must end in global, basic or detailed and minute, hour, day or a number of seconds",
 	} {
 		if _, err := load(t, text); err == nil || err.Error() != want {
 			t.Errorf("%q:\n got %v\nwant %s", text, err, want)
@@ -167,7 +168,7 @@ func TestOrder(t *testing.T) {
 	if !reflect.DeepEqual(got, want) || len(o.Warnings) > 0 {
 		t.Errorf("got  %v\nwant %v\nwarnings %q", got, want, o.Warnings)
 	}
-	if want := []string{dir + "/rabbitmq.conf", dir + "/conf.d/10-a.conf", dir + "/conf.d/20-b.conf"}; !reflect.DeepEqual(o.Files, want) {
+	if want := []string{dir + "/rabbitmq.conf", dir + "/conf.d/10-a.conf", dir + "/conf.d/20-b.conf", dir + "/advanced.config"}; !reflect.DeepEqual(o.Files, want) {
 		t.Errorf("read %q, want %q", o.Files, want)
 	}
 	// As in RabbitMQ, a directory means all its files, and a file's listeners
@@ -208,13 +209,14 @@ func TestEnvironment(t *testing.T) {
 		}, []int{0, 15671}, ""},
 		{"data below the base", "MNESIA_BASE=/data NODENAME=a-b", func(o Options) any { return o.DataDir }, "/data/a-b", ""},
 		{"data", "MNESIA_DIR=/x MNESIA_BASE=/data", func(o Options) any { return o.DataDir }, "/x", ""},
+		{"node without host", "NODENAME=a", func(o Options) any { return strings.HasPrefix(o.NodeName, "a@") }, true, ""},
 		{"console", "LOGS=-", func(o Options) any { return []bool{o.Log.Console.On, o.Log.File.On} }, []bool{true, false}, ""},
 		{"log file", "LOGS=x.log LOG_BASE=/l", func(o Options) any { return o.Log.Dir + "/" + o.Log.FileName }, "/l/x.log", ""},
 		{"watermark", "VM_MEMORY_HIGH_WATERMARK=0.3", func(o Options) any { return o.Alarms.MemoryRelative }, 0.3, ""},
 		{"watermark in octets", "VM_MEMORY_HIGH_WATERMARK=1GiB", func(o Options) any { return o.Alarms.MemoryAbsolute }, uint64(1 << 30), ""},
-		{"arguments", `SERVER_ADDITIONAL_ERL_ARGS=-rabbitmq_management|load_definitions|"/d.json"`, func(o Options) any { return o.Definitions.Path }, "/d.json", ""},
+		{"arguments", `SERVER_ADDITIONAL_ERL_ARGS=-rabbitmq_management|load_definitions|"@/user"`, func(o Options) any { return []string{o.Definitions} }, []string{"@/user"}, ""},
 		{"plugins", "ENABLED_PLUGINS=rabbitmq_management,rabbitmq_shovel", func(o Options) any { return o.Plugins }, []string{"rabbitmq_management", "rabbitmq_shovel"}, ""},
-		{"Erlang terms", "CONFIG_FILE=@/classic", nil, nil, "@/classic.config: files of Erlang terms are not read: write the settings into a rabbitmq.conf"},
+		{"Erlang terms", "CONFIG_FILE=@/classic", func(o Options) any { return o.Limits.Heartbeat }, 5 * time.Second, ""},
 		{"no such file", "CONFIG_FILE=@/none", func(o Options) any { return o.Warnings }, []string{"environment variable RABBITMQ_CONFIG_FILE: there is no @/none"}, ""},
 		{"no effect", "DIST_PORT=25672", func(o Options) any { return o.Warnings }, []string{"environment variable RABBITMQ_DIST_PORT is accepted without effect"}, ""},
 	}

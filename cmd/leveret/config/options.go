@@ -16,7 +16,7 @@ type Options struct {
 	TLS         TLS
 	Login       Login
 	FirstBoot   FirstBoot
-	Definitions Definitions
+	Definitions string // a file, or a directory of files, imported at each start; empty: none
 	Limits      Limits
 	Alarms      Alarms
 	Log         Log
@@ -79,12 +79,6 @@ type User struct {
 	Tags                   []string
 	VHostPattern           string
 	Configure, Write, Read string
-}
-
-// Definitions are what is imported at each boot.
-type Definitions struct {
-	Path            string // a file, or a directory of files; empty: nothing
-	SkipIfUnchanged bool
 }
 
 // Limits bound what clients may do.

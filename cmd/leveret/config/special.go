@@ -60,8 +60,8 @@ func (f *FirstBoot) user(field func(*User) setter) setter {
 	}
 }
 
-// list takes words with commas between them.
-func list(at *[]string) setter {
+// commas takes words with commas between them.
+func commas(at *[]string) setter {
 	return func(s Setting) error {
 		for _, word := range strings.Split(s.Value, ",") {
 			if word = strings.TrimSpace(word); word != "" {
