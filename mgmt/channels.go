@@ -90,7 +90,7 @@ func (ch *channelRow) consumerDetails() []object {
 func (ch *channelRow) deliveries() []object {
 	all := []object{}
 	for _, name := range slices.Sorted(maps.Keys(ch.Deliveries)) {
-		all = append(all, object{{"queue", object{{"name", name}, {"vhost", ch.Connection.VHost}}}, {"stats", deliverObject(ch.Deliveries[name])}})
+		all = append(all, object{{"queue", object{{"name", name}, {"vhost", ch.Connection.VHost}}}, {"stats", ch.look.delivered(ch.ChannelView, name)}})
 	}
 	return all
 }

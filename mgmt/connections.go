@@ -54,7 +54,7 @@ var connectionColumns = []column[*connectionRow]{ // read-only
 	{"peer_cert_validity", func(c *connectionRow) any { return c.secured(certValidity) }},
 	{"garbage_collection", func(*connectionRow) any { return noGarbage }},
 	{"reductions", func(*connectionRow) any { return 0 }},
-	{"reductions_details", func(*connectionRow) any { return still }},
+	{"reductions_details", func(c *connectionRow) any { return c.octets() }},
 }
 
 // given is the name that the client chose.
@@ -65,9 +65,9 @@ func (c *connectionRow) given() any {
 	return absent{}
 }
 
-func (c *connectionRow) octets(of int) object {
+func (c *connectionRow) octets(of ...int) object {
 	p := c.look.c.srv.samples.past(series{aConnection, 0, c.Name}, connectionVector(&c.ConnectionView), c.look.ages)
-	return p.details(c.look.ages.data, of)
+	return p.details(c.look.ages.data, of...)
 }
 
 // secured is null without TLS.

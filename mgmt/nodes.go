@@ -44,8 +44,8 @@ func collections() uint64 {
 	return m[0].Value.Uint64()
 }
 
-func (n *nodeRow) sum(of int) any     { return n.past.now[of] }
-func (n *nodeRow) details(of int) any { return n.past.details(n.past.ages.node, of) }
+func (n *nodeRow) sum(of int) any        { return n.past.now[of] }
+func (n *nodeRow) details(of ...int) any { return n.past.details(n.past.ages.node, of...) }
 
 // nodeColumns begin with what is told of this node; nodeNothings follow.
 var nodeColumns = append([]column[*nodeRow]{ // read-only
@@ -76,10 +76,10 @@ var nodeColumns = append([]column[*nodeRow]{ // read-only
 	{"sockets_used_details", func(n *nodeRow) any { return n.details(ofSockets) }},
 	{"sockets_total", func(*nodeRow) any { return filesLimit() }},
 	{"proc_used", func(*nodeRow) any { return runtime.NumGoroutine() }},
-	{"proc_used_details", func(*nodeRow) any { return still }},
+	{"proc_used_details", func(n *nodeRow) any { return n.details() }},
 	{"proc_total", func(*nodeRow) any { return 1 << 20 }},
 	{"gc_num", func(n *nodeRow) any { return n.gc }},
-	{"gc_num_details", func(*nodeRow) any { return still }},
+	{"gc_num_details", func(n *nodeRow) any { return n.details() }},
 	{"connection_created", func(n *nodeRow) any { return n.sum(ofConnectionOpened) }},
 	{"connection_created_details", func(n *nodeRow) any { return n.details(ofConnectionOpened) }},
 	{"connection_closed", func(n *nodeRow) any { return n.sum(ofConnectionClosed) }},
@@ -109,16 +109,13 @@ var nodeColumns = append([]column[*nodeRow]{ // read-only
 	"io_reopen_count", "mnesia_ram_tx_count", "mnesia_disk_tx_count", "msg_store_read_count", "msg_store_write_count",
 	"queue_index_write_count", "queue_index_read_count")...)
 
-// still is the details of what has no rate.
-var still = object{{"rate", 0.0}} // read-only
-
 // nothings are counts of what only an Erlang node has, for clients that insist
 // on them.
 func nothings(names ...string) (all []column[*nodeRow]) {
 	for _, name := range names {
 		all = append(all,
 			column[*nodeRow]{name, func(*nodeRow) any { return 0 }},
-			column[*nodeRow]{name + "_details", func(*nodeRow) any { return still }})
+			column[*nodeRow]{name + "_details", func(n *nodeRow) any { return n.details() }})
 	}
 	return all
 }

@@ -19,8 +19,8 @@ func (c *call) overview() error {
 	traffic := c.traffic(ages)
 	churn := c.srv.samples.past(series{kind: theChurn}, c.srv.samples.churn(), ages)
 	o = append(o, object{
-		{"message_stats", append(traffic.stats(ages.messages, publishStats, deliverStats), disk...)},
-		{"churn_rates", churn.stats(ages.node, churnStats)},
+		{"message_stats", traffic.stats(ages.messages, publishStats, deliverStats, diskStats)},
+		{"churn_rates", churn.stats(ages.messages, churnStats)},
 		{"queue_totals", traffic.stats(ages.lengths, lengths)},
 		{"object_totals", c.objectTotals(true)},
 		{"statistics_db_event_queue", 0},
@@ -40,10 +40,8 @@ func objectColumns(o object) []column[object] {
 	return columns
 }
 
-// disk counts what RabbitMQ's message store does, which ours does in batches.
-var disk = object{ // read-only
-	{"disk_reads", 0}, {"disk_reads_details", object{{"rate", 0.0}}}, {"disk_writes", 0}, {"disk_writes_details", object{{"rate", 0.0}}},
-}
+// diskStats are RabbitMQ's message store's; ours writes whole batches.
+var diskStats = []stat{{"disk_reads", nil}, {"disk_writes", nil}} // read-only
 
 var churnStats = []stat{ // read-only
 	{"channel_closed", []int{ofChannelClosed}}, {"channel_created", []int{ofChannelOpened}},

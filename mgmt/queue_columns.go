@@ -1,6 +1,9 @@
 package mgmt
 
 import (
+	"net"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/leveretmq/leveret/broker"
@@ -100,7 +103,15 @@ var queueTotals = []column[*queueRow]{ // read-only
 	{"messages_unacknowledged", func(q *queueRow) any { return q.Unacked }},
 }
 
-var queueColumns = joined(queueBasics, queueTotals, []column[*queueRow]{ // read-only
+// queueReplicas say where the queue is.
+var queueReplicas = []column[*queueRow]{ // read-only
+	{"leader", func(q *queueRow) any { return q.only(q.node(), quorum) }},
+	{"members", func(q *queueRow) any { return q.only(list{q.node()}, quorum, stream) }},
+	{"online", func(q *queueRow) any { return q.only(list{q.node()}, quorum, stream) }},
+	{"policy", func(q *queueRow) any { return orNull(q.Policy) }},
+}
+
+var queueColumns = joined(queueBasics, queueTotals, queueReplicas, []column[*queueRow]{ // read-only
 	{"messages_details", func(q *queueRow) any { return q.length(ofReady, ofUnacked) }},
 	{"messages_ready_details", func(q *queueRow) any { return q.length(ofReady) }},
 	{"messages_unacknowledged_details", func(q *queueRow) any { return q.length(ofUnacked) }},
@@ -124,7 +135,6 @@ var queueColumns = joined(queueBasics, queueTotals, []column[*queueRow]{ // read
 	{"exclusive_consumer_tag", func(q *queueRow) any { return q.only(q.exclusiveTag(), classic) }},
 	{"single_active_consumer_tag", func(q *queueRow) any { return q.only(q.activeTag(), classic) }},
 	{"single_active_consumer_ctag", func(q *queueRow) any { return q.only(q.activeTag(), quorum) }},
-	{"policy", func(q *queueRow) any { return orNull(q.Policy) }},
 	{"operator_policy", func(q *queueRow) any { return orNull(q.Operator) }},
 	{"effective_policy_definition", func(q *queueRow) any { return q.Effective }},
 	{"idle_since", func(q *queueRow) any { return q.idleSince() }},
@@ -132,14 +142,11 @@ var queueColumns = joined(queueBasics, queueTotals, []column[*queueRow]{ // read
 	{"backing_queue_status", func(q *queueRow) any { return q.only(q.backing(), classic) }},
 	{"head_message_timestamp", func(q *queueRow) any { return q.only(nil, classic) }},
 	{"recoverable_slaves", func(q *queueRow) any { return q.only(nil, classic) }},
-	{"leader", func(q *queueRow) any { return q.only(q.node(), quorum) }},
-	{"members", func(q *queueRow) any { return q.only(list{q.node()}, quorum, stream) }},
-	{"online", func(q *queueRow) any { return q.only(list{q.node()}, quorum, stream) }},
 	{"open_files", func(q *queueRow) any { return q.only(object{{q.node(), 0}}, quorum) }},
 	{"readers", func(q *queueRow) any { return q.only(object{{q.node(), q.Consumers}}, stream) }},
 	{"garbage_collection", func(q *queueRow) any { return q.only(noGarbage, classic, quorum) }},
 	{"reductions", func(*queueRow) any { return 0 }},
-	{"reductions_details", func(*queueRow) any { return still }},
+	{"reductions_details", func(q *queueRow) any { return q.before().details(q.look.ages.messages) }},
 })
 
 // queueDetails are what a single queue shows beside.
@@ -147,6 +154,7 @@ var queueDetails = joined(queueColumns, []column[*queueRow]{ // read-only
 	{"consumer_details", func(q *queueRow) any { return q.consumerDetails() }},
 	{"deliveries", func(q *queueRow) any { return q.deliveries() }},
 	{"incoming", func(*queueRow) any { return list{} }},
+	{"owner_pid_details", func(q *queueRow) any { return q.owner() }},
 })
 
 // joined puts columns one behind the other.
@@ -176,6 +184,20 @@ func (q *queueRow) utilisation() any {
 		return 0
 	}
 	return q.look.c.srv.samples.emptyShare(series{aQueue, q.ID, ""}, q.Ready)
+}
+
+// owner is the connection that an exclusive queue belongs to.
+func (q *queueRow) owner() any {
+	if q.Owner == "" {
+		return absent{}
+	}
+	peer, _, _ := strings.Cut(q.Owner, " -> ")
+	host, port, err := net.SplitHostPort(peer)
+	n, err2 := strconv.Atoi(port)
+	if err != nil || err2 != nil {
+		return absent{}
+	}
+	return object{{"name", q.Owner}, {"peer_host", host}, {"peer_port", n}}
 }
 
 func (q *queueRow) exclusiveTag() any {
@@ -244,18 +266,18 @@ func (q *queueRow) deliveries() []object {
 	all := []object{}
 	q.look.of(place{q.VHost, q.Name})
 	for _, ch := range q.look.channels {
-		if d, ok := ch.Deliveries[q.Name]; ok && ch.Connection.VHost == q.VHost {
-			all = append(all, object{{"channel_details", channelDetails(ch, q.node())}, {"stats", deliverObject(d)}})
+		if _, ok := ch.Deliveries[q.Name]; ok && ch.Connection.VHost == q.VHost {
+			all = append(all, object{{"channel_details", channelDetails(ch, q.node())}, {"stats", q.look.delivered(ch, q.Name)}})
 		}
 	}
 	return all
 }
 
-// deliverObject shows counts whose rates nobody samples.
-func deliverObject(d broker.DeliverCounts) object {
-	var p past
-	p.now.deliver(&d)
-	return p.stats(window{}, deliverStats)
+// delivered shows what a channel got from a queue.
+func (l *look) delivered(ch *broker.ChannelView, queue string) object {
+	d := ch.Deliveries[queue]
+	p := l.c.srv.samples.past(deliverySeries(ch, queue), deliveryVector(&d), l.ages)
+	return p.stats(l.ages.messages, deliverStats)
 }
 
 // asObject makes an object of a row.

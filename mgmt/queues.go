@@ -38,9 +38,9 @@ func (c *call) wanted(columns []column[*queueRow]) []column[*queueRow] {
 	case c.query.Get("disable_stats") != "true":
 		return columns
 	case c.query.Get("enable_queue_totals") == "true":
-		return joined(queueBasics, queueTotals)
+		return joined(queueBasics, queueReplicas, queueTotals)
 	}
-	return queueBasics
+	return joined(queueBasics, queueReplicas)
 }
 
 func (c *call) oneQueue() error {

@@ -93,7 +93,7 @@ func (v *vector) sum(of []int) (n uint64) {
 // when one is asked for.
 func (p *past) details(w window, of ...int) object {
 	o := object{{"rate", p.rate(of)}}
-	if w.age == 0 || p.track == nil {
+	if w.age == 0 {
 		return o
 	}
 	var samples []object
@@ -101,7 +101,7 @@ func (p *past) details(w window, of ...int) object {
 	var sum, newest, oldest float64
 	for age := int64(0); age <= w.age; age += w.step {
 		at := first - age*1000
-		v := p.track.at(at)
+		v := p.then(at, age)
 		oldest = float64(v.sum(of))
 		if age == 0 {
 			newest = oldest
@@ -110,6 +110,17 @@ func (p *past) details(w window, of ...int) object {
 		samples = append(samples, object{{"sample", v.sum(of)}, {"timestamp", at}})
 	}
 	return append(object{{"avg", sum / float64(len(samples))}, {"avg_rate", (newest - oldest) / float64(w.age)}}, append(o, field{"samples", samples})...)
+}
+
+// then gives what was known at a time; of a thing that is new, nothing.
+func (p *past) then(at, age int64) vector {
+	switch {
+	case age == 0:
+		return p.now
+	case p.track == nil:
+		return vector{}
+	}
+	return p.track.at(at)
 }
 
 // stat is one count of message_stats.
@@ -178,3 +189,6 @@ func (s *sampler) changed(k series, v vector) time.Time {
 	}
 	return time.UnixMilli(t.points[len(t.points)-1].at)
 }
+
+// still is the details of what has no rate.
+var still = object{{"rate", 0.0}} // read-only

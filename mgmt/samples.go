@@ -98,6 +98,11 @@ func channelVector(ch *broker.ChannelView) (v vector) {
 	return v
 }
 
+func deliveryVector(d *broker.DeliverCounts) (v vector) {
+	v.deliver(d)
+	return v
+}
+
 func connectionVector(c *broker.ConnectionView) (v vector) {
 	v[ofReceived], v[ofSent] = c.Wire.Received, c.Wire.Sent
 	return v
@@ -118,6 +123,7 @@ const (
 	anExchange
 	aConnection
 	aChannel
+	aDelivery // of a queue to a channel
 	aVHost
 	theNode
 	theChurn
@@ -229,6 +235,9 @@ func (s *sampler) sample(now time.Time) {
 	s.broker.VisitExchanges(func(id uint64, c broker.PublishCounts) { short(series{anExchange, id, ""}, exchangeVector(&c)) })
 	for _, ch := range s.conns.Channels() {
 		short(channelSeries(ch), channelVector(ch))
+		for name, d := range ch.Deliveries {
+			short(deliverySeries(ch, name), deliveryVector(&d))
+		}
 	}
 	octets := map[string]*vector{} // by virtual host
 	for _, c := range s.conns.Connections() {
@@ -259,6 +268,10 @@ func addOctets(sums map[string]*vector, vhost string, v *vector) {
 
 func channelSeries(ch *broker.ChannelView) series {
 	return series{aChannel, uint64(ch.Number), ch.Connection.Name}
+}
+
+func deliverySeries(ch *broker.ChannelView, queue string) series {
+	return series{aDelivery, uint64(ch.Number), ch.Connection.Name + " " + queue}
 }
 
 func (s *sampler) churn() (v vector) {
