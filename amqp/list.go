@@ -14,13 +14,18 @@ import (
 )
 
 // churn is broker.ConnectionChurn as it is counted.
-type churn struct{ opened, closed, channelsOpened, channelsClosed, logins, failedLogins atomic.Uint64 }
+type churn struct {
+	opened, closed, channelsOpened, channelsClosed, logins, failedLogins atomic.Uint64
+
+	received, reads, sent, writes atomic.Uint64 // of closed connections
+}
 
 // Churn gives totals since the start.
 func (s *Server) Churn() broker.ConnectionChurn {
 	c := &s.churn
 	return broker.ConnectionChurn{Opened: c.opened.Load(), Closed: c.closed.Load(), ChannelsOpened: c.channelsOpened.Load(),
-		ChannelsClosed: c.channelsClosed.Load(), Logins: c.logins.Load(), FailedLogins: c.failedLogins.Load()}
+		ChannelsClosed: c.channelsClosed.Load(), Logins: c.logins.Load(), FailedLogins: c.failedLogins.Load(),
+		Gone: broker.WireCounts{Received: c.received.Load(), Reads: c.reads.Load(), Sent: c.sent.Load(), Writes: c.writes.Load()}}
 }
 
 // Connections lists the open connections by name, from open-ok on.
@@ -77,9 +82,15 @@ func (c *conn) show() {
 
 // hide ends that, before the client can know that the connection ends.
 func (c *conn) hide() {
-	if c.listed.Swap(false) {
-		c.srv.churn.closed.Add(1)
+	if !c.listed.Swap(false) {
+		return
 	}
+	n, out := &c.srv.churn, c.out.counts()
+	n.closed.Add(1)
+	n.received.Add(c.in.came.octets.Load())
+	n.reads.Add(c.in.came.reads.Load())
+	n.sent.Add(out.Sent)
+	n.writes.Add(out.Writes)
 }
 
 func (c *conn) view() broker.ConnectionView {

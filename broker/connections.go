@@ -93,4 +93,5 @@ type ConnectionChurn struct {
 	Opened, Closed                 uint64
 	ChannelsOpened, ChannelsClosed uint64
 	Logins, FailedLogins           uint64
+	Gone                           WireCounts // of connections that are closed
 }

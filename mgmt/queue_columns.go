@@ -138,7 +138,7 @@ var queueColumns = joined(queueBasics, queueTotals, queueReplicas, []column[*que
 	{"operator_policy", func(q *queueRow) any { return orNull(q.Operator) }},
 	{"effective_policy_definition", func(q *queueRow) any { return q.Effective }},
 	{"idle_since", func(q *queueRow) any { return q.idleSince() }},
-	{"memory", func(q *queueRow) any { return q.memory() }},
+	{"memory", func(q *queueRow) any { return queueMemory(&q.QueueView) }},
 	{"backing_queue_status", func(q *queueRow) any { return q.only(q.backing(), classic) }},
 	{"head_message_timestamp", func(q *queueRow) any { return q.only(nil, classic) }},
 	{"recoverable_slaves", func(q *queueRow) any { return q.only(nil, classic) }},
@@ -231,9 +231,9 @@ func (q *queueRow) idleSince() any {
 	return moment(at)
 }
 
-// memory estimates what the queue takes: itself, its index, and the bodies that
+// queueMemory estimates what the queue takes: itself, its index, and the bodies that
 // are in memory.
-func (q *queueRow) memory() int64 {
+func queueMemory(q *broker.QueueView) int64 {
 	const itself, perMessage = 2048, 18
 	return itself + perMessage*int64(q.Ready+q.Unacked) + q.ArenaBytes
 }

@@ -82,7 +82,8 @@ func exchangeVector(c *broker.PublishCounts) (v vector) {
 }
 
 func trafficVector(t *broker.Traffic) (v vector) {
-	v.queues(&t.Queues)
+	all := t.Queues()
+	v.queues(&all)
 	v.publish(&t.Publish)
 	v[ofReady], v[ofUnacked] = uint64(t.Ready), uint64(t.Unacked)
 	return v

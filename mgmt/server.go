@@ -27,6 +27,7 @@ type Options struct {
 type Server struct {
 	opt     Options
 	http    *http.Server
+	metrics *http.Server
 	logins  attempts
 	samples *sampler
 	stop    context.CancelFunc // ends the sampler
@@ -53,20 +54,28 @@ func New(opt Options) *Server {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.wg.Go(func() { s.samples.run(ctx) }) // until Shutdown
-	s.http = &http.Server{
-		Handler: s.handler(), MaxHeaderBytes: headMost, ReadHeaderTimeout: headWait,
-		ReadTimeout: readWait, WriteTimeout: answerWait, IdleTimeout: idleWait,
-		ErrorLog: slog.NewLogLogger(opt.Logger.Handler(), slog.LevelDebug),
-	}
+	s.http = s.bounded(s.handler())
+	s.metrics = s.bounded(s.MetricsHandler())
 	return s
+}
+
+// bounded cuts off clients that are slow or endless.
+func (s *Server) bounded(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, MaxHeaderBytes: headMost, ReadHeaderTimeout: headWait,
+		ReadTimeout: readWait, WriteTimeout: answerWait, IdleTimeout: idleWait,
+		ErrorLog: slog.NewLogLogger(s.opt.Logger.Handler(), slog.LevelDebug),
+	}
 }
 
 // Handler is the API as a handler.
 func (s *Server) Handler() http.Handler { return s.http.Handler }
 
 // Serve answers what comes by l until Shutdown. It closes l.
-func (s *Server) Serve(l net.Listener) error {
-	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+func (s *Server) Serve(l net.Listener) error { return serve(s.http, l) }
+
+func serve(h *http.Server, l net.Listener) error {
+	if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
@@ -76,9 +85,9 @@ func (s *Server) Serve(l net.Listener) error {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	defer s.wg.Wait()
-	err := s.http.Shutdown(ctx)
+	err := errors.Join(s.http.Shutdown(ctx), s.metrics.Shutdown(ctx))
 	if err != nil {
-		_ = s.http.Close() // what is left is cut off
+		_, _ = s.http.Close(), s.metrics.Close() // what is left is cut off
 	}
 	return err
 }
