@@ -99,6 +99,7 @@ func each[T, V any](b *Broker, in func(vhost string) bool, of func(*vhost) map[s
 	for _, name := range names {
 		if v := b.vhosts[name]; v != nil {
 			all := of(v)
+			out = slices.Grow(out, len(all))
 			for _, name := range slices.Sorted(maps.Keys(all)) {
 				out = append(out, view(all[name]))
 			}

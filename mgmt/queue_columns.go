@@ -12,7 +12,7 @@ import (
 // queueRow is a queue as it is listed. What few columns need is found when one
 // asks for it.
 type queueRow struct {
-	broker.QueueView
+	*broker.QueueView
 	look   *look
 	past   past
 	viewed bool
@@ -138,7 +138,7 @@ var queueColumns = joined(queueBasics, queueTotals, queueReplicas, []column[*que
 	{"operator_policy", func(q *queueRow) any { return orNull(q.Operator) }},
 	{"effective_policy_definition", func(q *queueRow) any { return q.Effective }},
 	{"idle_since", func(q *queueRow) any { return q.idleSince() }},
-	{"memory", func(q *queueRow) any { return queueMemory(&q.QueueView) }},
+	{"memory", func(q *queueRow) any { return queueMemory(q.QueueView) }},
 	{"backing_queue_status", func(q *queueRow) any { return q.only(q.backing(), classic) }},
 	{"head_message_timestamp", func(q *queueRow) any { return q.only(nil, classic) }},
 	{"recoverable_slaves", func(q *queueRow) any { return q.only(nil, classic) }},

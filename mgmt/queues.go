@@ -12,7 +12,7 @@ func (c *call) queueRows(all []broker.QueueView) []*queueRow {
 	l := c.look()
 	rows := make([]queueRow, len(all))
 	for i := range all {
-		rows[i] = queueRow{QueueView: all[i], look: l}
+		rows[i] = queueRow{QueueView: &all[i], look: l}
 	}
 	return pointers(rows)
 }
@@ -48,7 +48,7 @@ func (c *call) oneQueue() error {
 	if !ok {
 		return missing()
 	}
-	return row(c, c.wanted(queueDetails), &queueRow{QueueView: q, look: c.look()})
+	return row(c, c.wanted(queueDetails), &queueRow{QueueView: &q, look: c.look()})
 }
 
 func (c *call) putQueue() error {
