@@ -125,34 +125,45 @@ func (o *outbound) counts() broker.WireCounts {
 
 // view is nil when the channel has just ended.
 func (ch *channel) view(c *broker.ConnectionView) *broker.ChannelView {
+	v, consumers := ch.look(c)
+	for _, k := range consumers { // asks the queue, whose mutex comes before the channel's
+		v.Consumers = append(v.Consumers, k.view(v))
+	}
+	return v
+}
+
+// look is view but for the consumers, which it gives in the order of their tags.
+func (ch *channel) look(c *broker.ConnectionView) (v *broker.ChannelView, consumers []*consumer) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	if ch.muted {
-		return nil
+		return nil, nil
 	}
-	v := &broker.ChannelView{Connection: c, Number: ch.id, Confirm: ch.listing.window != nil, Transactional: ch.listing.transactional,
+	l := &ch.listing
+	v = &broker.ChannelView{Connection: c, Number: ch.id, Confirm: l.window != nil, Transactional: l.transactional,
 		Prefetch: int(ch.credit.each), GlobalPrefetch: int(ch.credit.limit.Load()), Unacked: ch.unacked.live,
-		UncommittedPublishes: ch.publisher.Uncommitted(), Publish: ch.publisher.Counts(), DeliveriesOfOthers: ch.listing.counts.others}
-	if ch.listing.window != nil {
-		v.Publish.Confirmed, v.Unconfirmed = ch.listing.window.Counts()
+		UncommittedPublishes: ch.publisher.Uncommitted(), Publish: ch.publisher.Counts(), DeliveriesOfOthers: l.counts.others}
+	if l.window != nil {
+		v.Publish.Confirmed, v.Unconfirmed = l.window.Counts()
 	}
 	for _, s := range ch.acks.tx {
 		v.UncommittedSettles += int(s.to - s.from + 1)
 	}
-	v.Deliveries = make(map[string]broker.DeliverCounts, len(ch.listing.counts.byQueue))
-	for name, n := range ch.listing.counts.byQueue {
+	v.Deliveries = make(map[string]broker.DeliverCounts, len(l.counts.byQueue))
+	for name, n := range l.counts.byQueue {
 		v.Deliveries[name] = *n
 	}
 	for _, tag := range slices.Sorted(maps.Keys(ch.consumers)) {
-		v.Consumers = append(v.Consumers, ch.consumers[tag].view(v))
+		consumers = append(consumers, ch.consumers[tag])
 	}
-	return v
+	return v, consumers
 }
 
 func (k *consumer) view(ch *broker.ChannelView) broker.ConsumerView {
 	o := k.qc.Options()
 	return broker.ConsumerView{Channel: ch, Queue: k.qc.Queue().Options().Name, Tag: k.tag, NoAck: k.noAck, Exclusive: o.Exclusive,
-		Prefetch: int(o.Prefetch), Priority: o.Priority, Arguments: o.Arguments, Active: true}
+		Prefetch: int(o.Prefetch), Priority: o.Priority, Arguments: o.Arguments,
+		Active: k.qc.Active(), Single: k.qc.Queue().Options().Arguments.SingleActive}
 }
 
 // listing is what only lists want to know of a channel; guarded by channel.mu.

@@ -38,6 +38,9 @@ func (c *call) get() error {
 	}
 	defer s.Close()
 	q, err := s.Queue(c.vars["queue"], broker.Read)
+	if err == nil {
+		err = q.Gettable()
+	}
 	if err != nil {
 		return c.getProblem(err)
 	}

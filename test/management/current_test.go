@@ -158,3 +158,33 @@ func TestWholeRound(t *testing.T) {
 		t.Errorf("after the import\n%s\nbefore\n%s", after, before)
 	}
 }
+
+// TestSingleActive: which consumer is served shows with it and with the queue.
+func TestSingleActive(t *testing.T) {
+	b := start(t)
+	c, err := amqp.Dial(b.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ch, err := c.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ch.QueueDeclare("q", true, false, false, false, amqp.Table{"x-single-active-consumer": true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tag := range []string{"first", "second"} {
+		if _, err := ch.Consume("q", tag, false, false, false, false, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q := b.get(t, "/api/queues/%2F/q")
+	if q["single_active_consumer_tag"] != "first" || q["consumers"] != 2.0 {
+		t.Errorf("queue: %v of %v consumers is active", q["single_active_consumer_tag"], q["consumers"])
+	}
+	details, _ := q["consumer_details"].([]any)
+	if len(details) != 2 || at(details[0], "activity_status") != "single_active" || at(details[1], "activity_status") != "waiting" || at(details[1], "active") != false {
+		t.Errorf("consumers %v", details)
+	}
+}
