@@ -3,7 +3,6 @@ package mgmt
 import (
 	"net"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/leveretmq/leveret/broker"
@@ -96,9 +95,3 @@ func (s *Server) alarmed(a broker.Alarm) bool {
 
 // version is what the node takes itself for.
 func (s *Server) version() string { return s.opt.Broker.ReportedVersion() }
-
-// scheme is a protocol name without what it runs over.
-func scheme(protocol string) string {
-	name, _, _ := strings.Cut(protocol, "/")
-	return name
-}

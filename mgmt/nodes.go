@@ -14,9 +14,8 @@ import (
 type nodeRow struct {
 	s *Server
 	resources
-	past  past
-	gc    uint64
-	churn past
+	past past
+	gc   uint64
 }
 
 // resources is a look at what the process uses.
