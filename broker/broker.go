@@ -111,7 +111,7 @@ type vhost struct {
 	tracing atomic.Bool
 
 	counts  publishCounts
-	retired queue.Counters // of deleted queues
+	retired [len(QueueTypes)]queue.Counters // of deleted queues
 }
 
 type queueRef struct {

@@ -37,6 +37,11 @@ type Options struct {
 	Protocol amqp.Options
 	// HTTP is the address of the management API; empty is none.
 	HTTP string
+	// Metrics is the address of the Prometheus metrics; empty is none.
+	Metrics string
+	// ConfigFiles and Plugins are shown by the management API: what the node was
+	// configured by, and RabbitMQ's names of what it is taken to have.
+	ConfigFiles, Plugins []string
 	// Compatibility is the RabbitMQ version whose answers are given: 3.10, 3.13
 	// or 4.3; empty is 3.13.
 	Compatibility string
@@ -132,9 +137,6 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	if err == nil {
 		err = s.listen(ctx)
-	}
-	if err == nil {
-		err = s.listenHTTP(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.release(ctx))

@@ -30,9 +30,8 @@ func serverOptions(o config.Options, logger *slog.Logger) server.Options {
 		Sockets: server.Sockets{Delay: !o.Listen.NoDelay, NoKeepAlive: !o.Listen.KeepAlive,
 			SendBuffer: o.Listen.SendBuffer, ReceiveBuffer: o.Listen.ReceiveBuffer, Proxy: o.Listen.ProxyProtocol},
 	}
-	if w := o.Management.Web; w.Port > 0 {
-		so.HTTP = net.JoinHostPort(w.IP, strconv.Itoa(w.Port))
-	}
+	so.HTTP, so.Metrics = address(o.Management.Web), address(o.Prometheus)
+	so.ConfigFiles, so.Plugins = o.Files, o.Plugins
 	if slices.Contains(o.Plugins, "rabbitmq_event_exchange") {
 		so.Events = cmp.Or(o.Events, o.FirstBoot.VHost)
 	}
@@ -43,6 +42,14 @@ func serverOptions(o config.Options, logger *slog.Logger) server.Options {
 		so.Listeners = append(so.Listeners, server.Listener{Addr: addr, TLS: true})
 	}
 	return so
+}
+
+// address is empty for what is off.
+func address(w config.Web) string {
+	if w.Port == 0 {
+		return ""
+	}
+	return net.JoinHostPort(w.IP, strconv.Itoa(w.Port))
 }
 
 // watermarks translates alarms, of which what is absolute counts first.

@@ -42,7 +42,7 @@ var table = map[string]allowed{ // read-only
 	"test/harness":        {},
 	"test/harness/client": {third: []string{"github.com/rabbitmq/amqp091-go"}},
 	"test/lint":           {},
-	"test/management":     {ours: []string{"server", "server/servertest"}},
+	"test/management":     {ours: []string{"server", "server/servertest"}, third: []string{"github.com/michaelklishin/rabbit-hole/v2"}},
 }
 
 // inTests is what a package's tests may import beside what the package may: a
