@@ -48,6 +48,7 @@ func (ch *channel) getter(q *queue.Queue) *consumer {
 		ch.getters = make(map[*queue.Queue]*consumer)
 	}
 	g := &consumer{ch: ch, qc: q.Getter(), getter: true}
+	g.qc.Watch(ch.overdue)
 	ch.mu.Lock()
 	ch.holders.add(g)
 	ch.mu.Unlock()

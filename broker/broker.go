@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/leveretmq/leveret/amqp/wire"
 	"github.com/leveretmq/leveret/broker/meta"
@@ -46,6 +47,9 @@ type Options struct {
 	// Compatibility is the RabbitMQ version whose answers are given: 3.10, 3.13
 	// or 4.3; empty is 3.13.
 	Compatibility string
+	// ConsumerTimeout is how long a client may hold a delivery unless its queue
+	// or consumer says otherwise: 0 is 30 minutes as in RabbitMQ, negative for ever.
+	ConsumerTimeout time.Duration
 	// NodeName is shown to clients as the cluster's name.
 	NodeName string
 	// OnError is called once when metadata cannot be stored any more.
@@ -97,6 +101,9 @@ func Open(o Options) (*Broker, error) {
 	if err := o.Meta.Load(b.meta.Load); err != nil {
 		return nil, err
 	}
+	if b.opt.ConsumerTimeout == 0 {
+		b.opt.ConsumerTimeout = consumerTimeout
+	}
 	b.commits = newCommitter(o)
 	b.host = newHost(b)
 	if err := b.raise(); err != nil {
@@ -107,6 +114,8 @@ func Open(o Options) (*Broker, error) {
 	}
 	return b, nil
 }
+
+const consumerTimeout = 30 * time.Minute
 
 // firstBoot makes what RabbitMQ makes: the virtual host / and guest/guest.
 func (b *Broker) firstBoot() error {

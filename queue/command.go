@@ -22,7 +22,8 @@ const (
 	Leave                     // From (seq): a leaving message is settled
 	Withhold                  // From (seq): a message that was not sent cannot be read
 	Touch                     // the lease of an expiring queue is renewed
-	Tick                      // time passed: effects Dead, Gone, Lapsed, More
+	Tick                      // time passed: effects Dead, Gone, Lapsed, Overdue, More
+	Watch                     // something is held: look for who is overdue
 	Recover                   // all messages are restored: the first Tick
 	Configure                 // Config: what holds from now on; the lease begins anew
 	Drop                      // From (seq): delete, as Purge but whatever the status
@@ -51,7 +52,8 @@ type ConsumerSpec struct {
 	Priority  int32
 	NoAck     bool
 	Exclusive bool
-	Shared    bool // ask the channel's prefetch before each message
+	Shared    bool   // ask the channel's prefetch before each message
+	Patience  *int64 // its own timeout, nanoseconds; 0: none; nil: the queue's
 }
 
 // Gone is a message that left the queue for good.
@@ -99,13 +101,14 @@ type Effects struct {
 	Touched []uint32
 	Gone    []Gone
 	Dead    []deadLetter
-	Back    []Back // messages of a counting queue that came back
+	Back    []Back   // messages of a counting queue that came back
+	Overdue []uint32 // holders that have held a delivery for too long
 }
 
 func (fx *Effects) reset() {
 	fx.Seq, fx.ID, fx.Holder, fx.N = 0, 0, 0, 0
 	fx.Refused, fx.Unused, fx.Lapsed, fx.More = false, false, false, false
-	fx.Touched, fx.Gone, fx.Dead, fx.Back = fx.Touched[:0], fx.Gone[:0], fx.Dead[:0], fx.Back[:0]
+	fx.Touched, fx.Gone, fx.Dead, fx.Back, fx.Overdue = fx.Touched[:0], fx.Gone[:0], fx.Dead[:0], fx.Back[:0], fx.Overdue[:0]
 }
 
 // touch notes that a holder has something to send.

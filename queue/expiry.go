@@ -28,6 +28,9 @@ func (s *State) tick(now int64, fx *Effects) {
 		s.expire(now, fx)
 	}
 	s.dispatch(now, fx)
+	if s.looks.next != 0 && s.looks.next <= now {
+		s.watch(now, fx)
+	}
 	if s.leaseEnd() <= now {
 		fx.Lapsed = true
 		s.idleSince = now // said once; again after another lease if it still exists
@@ -43,9 +46,12 @@ func (s *State) leaseEnd() int64 {
 }
 
 // Deadline is when the next Tick is due, noDeadline when never: the head's
-// while it is ready, or the end of the lease.
+// while it is ready, the end of the lease, or the next look at what is held.
 func (s *State) Deadline() int64 {
 	at := s.leaseEnd()
+	if s.looks.next != 0 {
+		at = min(at, s.looks.next)
+	}
 	if s.timed > 0 && s.ready > 0 {
 		seq := s.head()
 		at = min(at, s.index.deadline(seq, s.index.entry(seq)))
@@ -53,7 +59,7 @@ func (s *State) Deadline() int64 {
 	return at
 }
 
-// Timed says whether commands need the time at all.
+// Timed says whether every command needs the time.
 func (s *State) Timed() bool {
 	return s.timed > 0 || s.config.TTL >= 0 || s.config.Lease > 0
 }

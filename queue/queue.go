@@ -35,6 +35,9 @@ type Options struct {
 	// ArenaBytes bounds the bodies kept in memory that are not in the log; what
 	// is beyond goes to the log, to be gone at the next start. 0 is 8 MiB.
 	ArenaBytes int64
+	// ConsumerTimeout is how long a delivery may be held by whom neither the
+	// queue nor the consumer says; 0 is for ever.
+	ConsumerTimeout time.Duration
 }
 
 const arenaDefault = 8 << 20
@@ -130,7 +133,7 @@ func (q *Queue) Touch() {
 func (q *Queue) Tick(time.Time) {
 	q.locked(func(w *work) {
 		q.armed = noDeadline
-		q.apply(w, &Command{Kind: Tick})
+		q.apply(w, &Command{Kind: Tick, Now: q.time(w)})
 	})
 }
 

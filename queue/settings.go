@@ -14,10 +14,11 @@ type Settings struct {
 	Expires              time.Duration // expires; 0: none
 	DeadLetterExchange   *string       // "" is the default exchange
 	DeadLetterRoutingKey *string
-	MaxLength            *int64 // max-length, of ready messages; nil: none
-	MaxLengthBytes       *int64 // max-length-bytes, of their bodies; nil: none
-	Overflow             string // overflow; "" is drop-head
-	DeliveryLimit        *int64 // delivery-limit; nil or negative: none
+	MaxLength            *int64         // max-length, of ready messages; nil: none
+	MaxLengthBytes       *int64         // max-length-bytes, of their bodies; nil: none
+	Overflow             string         // overflow; "" is drop-head
+	DeliveryLimit        *int64         // delivery-limit; nil or negative: none
+	ConsumerTimeout      *time.Duration // consumer-timeout; 0: none; nil: the node's
 }
 
 // readSettings takes the values out of a checked table.
@@ -35,6 +36,10 @@ func readSettings(t wire.Table) (s Settings) {
 		s.Overflow = v.(string)
 	}
 	s.DeliveryLimit = number(t, "x-delivery-limit")
+	if ms := timeout(t); ms != nil {
+		d := time.Duration(*ms) * time.Millisecond
+		s.ConsumerTimeout = &d
+	}
 	s.DeadLetterExchange = optional(t, "x-dead-letter-exchange")
 	s.DeadLetterRoutingKey = optional(t, "x-dead-letter-routing-key")
 	return s
@@ -56,13 +61,26 @@ func number(t wire.Table, key string) *int64 {
 	return nil
 }
 
+// timeout is an x-consumer-timeout in milliseconds. A value that makes no sense
+// is none: older versions of RabbitMQ do not know the argument.
+func timeout(t wire.Table) *int64 {
+	if ms := number(t, "x-consumer-timeout"); ms != nil && *ms >= 0 && *ms <= maxTTL {
+		return ms
+	}
+	return nil
+}
+
 // config is what the settings mean to the state machine.
 func (q *Queue) config() Config {
 	s := &q.settings
 	c := Config{TTL: -1, Lease: int64(s.Expires), DeadLetter: s.DeadLetterExchange != nil, AutoDelete: q.opt.AutoDelete,
-		Limit: s.limit(), Quorum: q.quorum(), Single: q.opt.Arguments.SingleActive, Priorities: q.opt.Arguments.MaxPriority, DeliveryLimit: -1}
+		Limit: s.limit(), Quorum: q.quorum(), Single: q.opt.Arguments.SingleActive, Priorities: q.opt.Arguments.MaxPriority, DeliveryLimit: -1,
+		Patience: int64(q.opt.ConsumerTimeout)}
 	if s.HasTTL {
 		c.TTL = int64(s.TTL)
+	}
+	if s.ConsumerTimeout != nil {
+		c.Patience = int64(*s.ConsumerTimeout)
 	}
 	if s.DeliveryLimit != nil {
 		c.DeliveryLimit = *s.DeliveryLimit

@@ -11,6 +11,7 @@ type Config struct {
 	Single     bool   // one consumer at a time is active
 	Priorities uint8  // highest priority; 0: none
 	Counting   bool   // count how often a message comes back
+	Patience   int64  // how long a delivery may be held, nanoseconds; 0: for ever
 	// DeliveryLimit is how often it may, of a counting queue; negative: always.
 	DeliveryLimit int64
 }
@@ -41,6 +42,7 @@ type State struct {
 	timed     int   // messages with a deadline
 	bytes     int64 // bodies of the ready messages
 	idleSince int64 // start of the lease when there is no consumer
+	looks     looks // for overdue holders
 }
 
 // NewState returns an empty queue at time 0.
@@ -81,11 +83,14 @@ func (s *State) Apply(c *Command, fx *Effects) {
 		s.idleSince = c.Now
 	case Tick:
 		s.tick(c.Now, fx)
+	case Watch:
+		s.watch(c.Now, fx)
 	case Recover:
 		s.recover(fx)
 		s.tick(c.Now, fx)
 	case Configure:
 		s.config, s.idleSince = *c.Config, c.Now
+		s.allowAll()
 		s.trim(c.Now, fx)
 	default:
 		s.applyConsumer(c, fx)

@@ -129,6 +129,9 @@ func (q *Queue) absorb(w *work) {
 		q.outside.dead = append(q.outside.dead, w.fx.Dead...)
 		q.counters.DeadLetters += uint64(len(w.fx.Dead))
 	}
+	if len(w.fx.Overdue) > 0 {
+		q.tell(w.fx.Overdue)
+	}
 	q.outside.unused = q.outside.unused || w.fx.Unused
 	q.outside.lapsed = q.outside.lapsed || w.fx.Lapsed
 }
@@ -200,7 +203,13 @@ func (q *Queue) finish(w *work) {
 	if q.outside.signal() {
 		q.opt.Host.Outside(q)
 	}
-	if q.state.Timed() && !q.deleted {
+	if q.deleted {
+		return
+	}
+	if q.state.unwatched() {
+		q.apply(w, &Command{Kind: Watch, Now: q.time(w)})
+	}
+	if q.state.Timed() || q.state.looks.next != 0 && q.armed == noDeadline {
 		q.arm()
 	}
 }
