@@ -111,6 +111,11 @@ func (fx *Effects) reset() {
 	fx.Touched, fx.Gone, fx.Dead, fx.Back, fx.Overdue = fx.Touched[:0], fx.Gone[:0], fx.Dead[:0], fx.Back[:0], fx.Overdue[:0]
 }
 
+// rare says whether there are effects that most commands do not have.
+func (fx *Effects) rare() bool {
+	return len(fx.Dead)|len(fx.Back)|len(fx.Overdue) != 0 || fx.Unused || fx.Lapsed
+}
+
 // touch notes that a holder has something to send.
 func (fx *Effects) touch(holder uint32) {
 	if n := len(fx.Touched); n == 0 || fx.Touched[n-1] != holder {

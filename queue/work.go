@@ -119,19 +119,20 @@ func (q *Queue) absorb(w *work) {
 		q.forget(w, &w.fx.Gone[i])
 	}
 	q.counters.Settled += uint64(len(w.fx.Gone))
-	if len(w.fx.Back) > 0 {
-		q.logBack(w, w.fx.Back)
-	}
 	for _, slot := range w.fx.Touched {
 		w.touch(q.consumers[slot])
 	}
-	if len(w.fx.Dead) > 0 {
-		q.outside.dead = append(q.outside.dead, w.fx.Dead...)
-		q.counters.DeadLetters += uint64(len(w.fx.Dead))
+	if w.fx.rare() {
+		q.absorbRare(w)
 	}
-	if len(w.fx.Overdue) > 0 {
-		q.tell(w.fx.Overdue)
-	}
+}
+
+// absorbRare is for the effects that most messages do not have.
+func (q *Queue) absorbRare(w *work) {
+	q.logBack(w, w.fx.Back)
+	q.tell(w.fx.Overdue)
+	q.outside.dead = append(q.outside.dead, w.fx.Dead...)
+	q.counters.DeadLetters += uint64(len(w.fx.Dead))
 	q.outside.unused = q.outside.unused || w.fx.Unused
 	q.outside.lapsed = q.outside.lapsed || w.fx.Lapsed
 }
