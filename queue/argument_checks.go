@@ -15,7 +15,7 @@ const (
 	stream
 )
 
-// argument is one x-argument that RabbitMQ 3.10 knows: who understands it and
+// argument is one x-argument that RabbitMQ 3.10 knows, or of our own: who understands it and
 // how its value is checked. check returns the reason as RabbitMQ prints it, an
 // Erlang term, or "".
 type argument struct {
@@ -58,6 +58,8 @@ var declareArguments = []argument{
 	{"x-initial-cluster-size", stream, checkSize},
 	{"x-queue-leader-locator", quorum | stream, oneOf("invalid_queue_locator_arg", "client-local", "random", "least-leaders", "balanced")},
 	{"x-delivery-limit", quorum, nil}, // RabbitMQ does not look at its value
+	// Our own.
+	{"x-expire-anywhere", classic | quorum, checkBool},
 }
 
 // maxTTL is ten years in milliseconds, RabbitMQ's ceiling of timers.

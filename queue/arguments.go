@@ -137,7 +137,7 @@ func laterArguments(key string, v any) bool {
 		return true
 	case "x-delayed-retry-type":
 		return v != "disabled"
-	case "x-message-deduplication", "x-expire-anywhere":
+	case "x-message-deduplication":
 		return v != false
 	}
 	return false

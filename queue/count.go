@@ -25,6 +25,10 @@ func (s *State) comeBack(seq uint64, how comeback, fx *Effects) {
 		s.bury(seq, e, reasonDeliveryLimit, fx)
 		return
 	}
+	if s.config.ExpireAnywhere && s.index.deadline(seq, e) <= s.now {
+		s.bury(seq, e, reasonExpired, fx)
+		return
+	}
 	e.meta = e.meta&^statusMask | statusReady
 	s.ready++
 	s.bytes += e.body()

@@ -6,6 +6,10 @@ const expireStep = 4096
 // expire ends the messages at the head whose time is over. RabbitMQ's classic
 // queues look at the head only: a shorter TTL behind a longer one waits.
 func (s *State) expire(now int64, fx *Effects) {
+	if s.config.ExpireAnywhere {
+		s.expireAnywhere(now, fx)
+		return
+	}
 	for s.ready > 0 {
 		seq := s.head()
 		e := s.index.entry(seq)
@@ -52,7 +56,9 @@ func (s *State) Deadline() int64 {
 	if s.looks.next != 0 {
 		at = min(at, s.looks.next)
 	}
-	if s.timed > 0 && s.ready > 0 {
+	if len(s.expiries) > 0 {
+		at = min(at, s.expiries[0].at)
+	} else if s.timed > 0 && s.ready > 0 && !s.config.ExpireAnywhere {
 		seq := s.head()
 		at = min(at, s.index.deadline(seq, s.index.entry(seq)))
 	}

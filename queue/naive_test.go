@@ -21,6 +21,7 @@ type naive struct {
 	maxBytes  int
 	overflow  string
 	quorum    bool
+	anywhere  bool           // deadlines act anywhere
 	single    *naiveConsumer // the active one of a queue that has one
 	sac       bool
 	highest   int             // priority
@@ -46,6 +47,8 @@ func newNaive(args wire.Table) *naive {
 			n.overflow = f.Value.(string)
 		case "x-single-active-consumer":
 			n.sac = true
+		case "x-expire-anywhere":
+			n.anywhere = true
 		case "x-max-priority":
 			n.highest = int(f.Value.(int32))
 		case "x-queue-type":
@@ -109,10 +112,14 @@ func (n *naive) handOut(m *naiveMessage) {
 // comeBack returns a held message; again says that it was requeued.
 func (n *naive) comeBack(m *naiveMessage, again bool) {
 	m.holder = nil
-	if !n.quorum {
+	if n.quorum && !n.count(m) {
 		return
 	}
-	if !n.count(m) {
+	if n.anywhere && m.deadline != 0 && m.deadline <= n.now {
+		n.bury(m, "expired")
+		return
+	}
+	if !n.quorum {
 		return
 	}
 	if again && n.limit < 0 {
@@ -155,6 +162,19 @@ func (n *naive) bury(m *naiveMessage, why string) {
 }
 
 func (n *naive) expire() {
+	for n.anywhere {
+		var first *naiveMessage
+		for _, m := range n.messages {
+			ready := m.holder == nil && !m.leaving && m.deadline != 0 && m.deadline <= n.now
+			if ready && (first == nil || m.deadline < first.deadline || m.deadline == first.deadline && m.serial < first.serial) {
+				first = m
+			}
+		}
+		if first == nil {
+			return
+		}
+		n.bury(first, "expired")
+	}
 	for m := n.head(); m != nil && m.deadline != 0 && m.deadline <= n.now; m = n.head() {
 		n.bury(m, "expired")
 	}

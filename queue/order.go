@@ -8,6 +8,7 @@ type order struct {
 	next     uint64   // first message never checked out
 	returned returned // ready messages before next
 	lanes    *lanes   // of a priority or quorum queue; else nil
+	stale    int      // messages that left from the middle since the last tidy
 }
 
 // comeback says how a message comes back.
@@ -51,10 +52,25 @@ func (o *order) init(c *Config) {
 func (o *order) reset(tail uint64) {
 	o.next = tail
 	o.returned.reset()
+	o.stale = 0
 	if o.lanes != nil {
 		clear(o.lanes.priorities)
 		o.lanes.first, o.lanes.last = deque[uint64]{}, deque[round]{}
 	}
+}
+
+// tidy drops from the lists what keep does not want.
+func (o *order) tidy(keep func(seq uint64) bool) {
+	o.returned.tidy(keep)
+	if o.lanes == nil {
+		return
+	}
+	for i := range o.lanes.priorities {
+		o.lanes.priorities[i].returned.tidy(keep)
+		o.lanes.priorities[i].fresh.tidy(keep)
+	}
+	o.lanes.first.tidy(keep)
+	o.lanes.last.tidy(func(r round) bool { return keep(r.seq) })
 }
 
 // isReady says whether seq is a ready message.

@@ -97,6 +97,7 @@ func (q *Queue) Restored(clean bool) {
 // recover brings the restored messages in order. What was with a consumer when
 // the node ended has come back.
 func (s *State) recover(fx *Effects) {
+	s.appointAll()
 	if !s.config.Counting && s.lanes == nil {
 		return
 	}

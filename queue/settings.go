@@ -18,6 +18,7 @@ type Settings struct {
 	MaxLengthBytes       *int64         // max-length-bytes, of their bodies; nil: none
 	Overflow             string         // overflow; "" is drop-head
 	DeliveryLimit        *int64         // delivery-limit; nil or negative: none
+	ExpireAnywhere       bool           // expire-anywhere
 	ConsumerTimeout      *time.Duration // consumer-timeout; 0: none; nil: the node's
 }
 
@@ -36,6 +37,8 @@ func readSettings(t wire.Table) (s Settings) {
 		s.Overflow = v.(string)
 	}
 	s.DeliveryLimit = number(t, "x-delivery-limit")
+	anywhere, _ := t.Get("x-expire-anywhere")
+	s.ExpireAnywhere = anywhere == true
 	if ms := timeout(t); ms != nil {
 		d := time.Duration(*ms) * time.Millisecond
 		s.ConsumerTimeout = &d
@@ -75,7 +78,7 @@ func (q *Queue) config() Config {
 	s := &q.settings
 	c := Config{TTL: -1, Lease: int64(s.Expires), DeadLetter: s.DeadLetterExchange != nil, AutoDelete: q.opt.AutoDelete,
 		Limit: s.limit(), Quorum: q.quorum(), Single: q.opt.Arguments.SingleActive, Priorities: q.opt.Arguments.MaxPriority, DeliveryLimit: -1,
-		Patience: int64(q.opt.ConsumerTimeout)}
+		ExpireAnywhere: s.ExpireAnywhere, Patience: int64(q.opt.ConsumerTimeout)}
 	if s.HasTTL {
 		c.TTL = int64(s.TTL)
 	}

@@ -6,12 +6,14 @@ type Config struct {
 	Lease      int64 // x-expires, nanoseconds; 0: none
 	DeadLetter bool  // messages that end without being consumed go to the broker
 	AutoDelete bool
-	Limit      *Limit // nil: none
-	Quorum     bool   // order of a quorum queue
-	Single     bool   // one consumer at a time is active
-	Priorities uint8  // highest priority; 0: none
-	Counting   bool   // count how often a message comes back
-	Patience   int64  // how long a delivery may be held, nanoseconds; 0: for ever
+	// ExpireAnywhere lets deadlines act wherever a message stands.
+	ExpireAnywhere bool
+	Limit          *Limit // nil: none
+	Quorum         bool   // order of a quorum queue
+	Single         bool   // one consumer at a time is active
+	Priorities     uint8  // highest priority; 0: none
+	Counting       bool   // count how often a message comes back
+	Patience       int64  // how long a delivery may be held, nanoseconds; 0: for ever
 	// DeliveryLimit is how often it may, of a counting queue; negative: always.
 	DeliveryLimit int64
 }
@@ -41,8 +43,15 @@ type State struct {
 	leaving   int
 	timed     int   // messages with a deadline
 	bytes     int64 // bodies of the ready messages
-	idleSince int64 // start of the lease when there is no consumer
-	looks     looks // for overdue holders
+	times
+}
+
+// times is what the state machine knows of the time.
+type times struct {
+	now       int64        // of the command
+	idleSince int64        // start of the lease when there is no consumer
+	looks     looks        // for overdue holders
+	expiries  appointments // deadlines, if they act anywhere
 }
 
 // NewState returns an empty queue at time 0.
@@ -56,6 +65,7 @@ func NewState(c Config, mem *Memory, admit func(holder uint32) bool) *State {
 // Apply carries out one command and leaves in fx what follows from it.
 func (s *State) Apply(c *Command, fx *Effects) {
 	fx.reset()
+	s.now = c.Now
 	switch c.Kind {
 	case Enqueue:
 		s.enqueue(c, fx)
@@ -91,6 +101,7 @@ func (s *State) Apply(c *Command, fx *Effects) {
 	case Configure:
 		s.config, s.idleSince = *c.Config, c.Now
 		s.allowAll()
+		s.appointAll()
 		s.trim(c.Now, fx)
 	default:
 		s.applyConsumer(c, fx)
@@ -143,6 +154,9 @@ func (s *State) enqueue(c *Command, fx *Effects) {
 	s.bytes += bodySize(c.Size, c.Marks)
 	if s.lanes != nil {
 		s.lanes.join(seq, c.Marks)
+	}
+	if ttl >= 0 {
+		s.appoint(seq, deadline)
 	}
 	if alone {
 		s.next = seq
