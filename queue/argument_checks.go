@@ -60,6 +60,11 @@ var declareArguments = []argument{
 	{"x-delivery-limit", quorum, nil}, // RabbitMQ does not look at its value
 	// Our own.
 	{"x-expire-anywhere", classic | quorum, checkBool},
+	{"x-delayed-retry-type", classic | quorum, oneOf("invalid_delayed_retry_type", "disabled", "all", "failed", "returned")},
+	{"x-delayed-retry-min", classic | quorum, checkExpires},
+	{"x-delayed-retry-max", classic | quorum, checkExpires},
+	{"x-delayed-retry-multiplier", classic | quorum, checkSize},
+	{"x-delayed-retry-jitter", classic | quorum, checkPercent},
 }
 
 // maxTTL is ten years in milliseconds, RabbitMQ's ceiling of timers.
@@ -109,6 +114,13 @@ func checkExpires(v any, _ wire.Table) string {
 func checkSize(v any, _ wire.Table) string {
 	if n, ok := wire.Int(v); ok && n == 0 {
 		return "{value_zero,0}"
+	}
+	return checkCount(v, nil)
+}
+
+func checkPercent(v any, _ wire.Table) string {
+	if n, _ := wire.Int(v); n > 100 {
+		return fmt.Sprintf("{max_value_exceeded,%d}", n)
 	}
 	return checkCount(v, nil)
 }

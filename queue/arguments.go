@@ -90,6 +90,9 @@ func (a *Arguments) Suits(vhost, name string, durable, exclusive, autoDelete boo
 func (a *Arguments) checkType(at place) error {
 	for _, f := range a.Table {
 		for _, known := range declareArguments {
+			if known.key == "x-delivery-limit" && a.Retry.active() != nil {
+				continue // then ours of any queue
+			}
 			if known.key == f.Name && !known.of(a.Type) {
 				return wire.Errorf(wire.PreconditionFailed, "invalid arg '%s' for %s of queue type rabbit_%s_queue", f.Name, at, a.Type)
 			}
@@ -133,10 +136,6 @@ func (p place) unsupported(key string, v any) error {
 // laterArguments says whether an argument asks for something of a later version.
 func laterArguments(key string, v any) bool {
 	switch key {
-	case "x-delayed-retry-min", "x-delayed-retry-max", "x-delayed-retry-multiplier", "x-delayed-retry-jitter":
-		return true
-	case "x-delayed-retry-type":
-		return v != "disabled"
 	case "x-message-deduplication":
 		return v != false
 	}

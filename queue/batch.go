@@ -69,6 +69,16 @@ func (b *Batch) Requeue(c *Consumer, from, to uint64) {
 	b.ops = append(b.ops, op{kind: Requeue, c: c, from: from, to: to})
 }
 
+// Nack requeues delivery ids for basic.nack: they may have to wait.
+func (b *Batch) Nack(c *Consumer, from, to uint64) {
+	b.ops = append(b.ops, op{kind: Nack, c: c, from: from, to: to})
+}
+
+// Reject requeues delivery ids for basic.reject: they may have to wait.
+func (b *Batch) Reject(c *Consumer, from, to uint64) {
+	b.ops = append(b.ops, op{kind: Reject, c: c, from: from, to: to})
+}
+
 // Recover requeues all that c holds.
 func (b *Batch) Recover(c *Consumer) { b.Requeue(c, 1, ^uint64(0)) }
 
@@ -226,7 +236,7 @@ func (q *Queue) enqueue(w *work, n uint64) uint64 {
 // settleStep bounds the ids that one command settles.
 const settleStep = 4096
 
-// settle applies Settle, Discard or Requeue of c's ids.
+// settle applies Settle, Discard, Requeue, Nack or Reject of c's ids.
 func (q *Queue) settle(w *work, kind Kind, c *Consumer, from, to uint64) {
 	if q.deleted || c.gone {
 		return
@@ -234,7 +244,7 @@ func (q *Queue) settle(w *work, kind Kind, c *Consumer, from, to uint64) {
 	h := q.state.holders[c.slot]
 	for from = h.first(from, to); from != 0; from = h.first(from, to) {
 		end := to
-		if kind != Requeue && to-from >= settleStep {
+		if kind < Requeue && to-from >= settleStep {
 			end = from + settleStep - 1
 		}
 		q.apply(w, &Command{Kind: kind, Holder: c.slot, From: from, To: end})

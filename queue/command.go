@@ -14,6 +14,8 @@ const (
 	Settle                    // Holder, From, To (ids): acknowledged
 	Discard                   // Holder, From, To (ids): rejected without requeue
 	Requeue                   // Holder, From, To (ids): back to their places
+	Nack                      // as Requeue, by basic.nack
+	Reject                    // as Requeue, by basic.reject
 	Checkout                  // Holder: basic.get takes the head: effects Seq and ID
 	Recall                    // Holder: what is not sent goes back
 	Detach                    // Holder: no more deliveries; what is not sent goes back

@@ -23,6 +23,7 @@ const (
 	markDelivered  = 1 << 3 // a sink took it once: the next delivery is redelivered
 	markTimed      = 1 << 4 // has a deadline
 	markCounted    = 1 << 5 // came back to a counting queue
+	markWaiting    = 1 << 7 // of a leaving one: it waits to be delivered again
 	markOut        = 1 << 6 // as the log has it, was sent and neither came back nor ended
 )
 

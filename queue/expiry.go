@@ -27,6 +27,9 @@ func (s *State) expire(now int64, fx *Effects) {
 
 // tick lets time pass: what it ends, it ends in order.
 func (s *State) tick(now int64, fx *Effects) {
+	if len(s.retries) > 0 {
+		s.resume(fx)
+	}
 	s.trim(now, fx)
 	if s.timed > 0 {
 		s.expire(now, fx)
@@ -56,6 +59,9 @@ func (s *State) Deadline() int64 {
 	if s.looks.next != 0 {
 		at = min(at, s.looks.next)
 	}
+	if len(s.retries) > 0 {
+		at = min(at, s.retries[0].at)
+	}
 	if len(s.expiries) > 0 {
 		at = min(at, s.expiries[0].at)
 	} else if s.timed > 0 && s.ready > 0 && !s.config.ExpireAnywhere {
@@ -67,5 +73,5 @@ func (s *State) Deadline() int64 {
 
 // Timed says whether every command needs the time.
 func (s *State) Timed() bool {
-	return s.timed > 0 || s.config.TTL >= 0 || s.config.Lease > 0
+	return s.timed > 0 || s.config.TTL >= 0 || s.config.Lease > 0 || s.config.Retry != nil || s.waiting > 0
 }

@@ -17,7 +17,9 @@ type comeback uint8
 const (
 	unsent   comeback = iota // it was never sent
 	lost                     // its consumer is gone
-	requeued                 // by nack, reject or recover
+	requeued                 // by basic.recover
+	nacked                   // by basic.nack
+	rejected                 // by basic.reject
 )
 
 // lanes are the lists of a queue that is not plain.
@@ -187,7 +189,7 @@ func (s *State) rejoin(seq uint64, e *entry, how comeback) {
 		l.priorities[e.priority()].returned.push(seq)
 	case how == unsent:
 		l.first.pushFront(seq)
-	case how == requeued && s.config.DeliveryLimit < 0:
+	case how >= requeued && s.config.DeliveryLimit < 0:
 		l.last.push(round{seq, s.index.tail})
 	default:
 		l.first.push(seq)

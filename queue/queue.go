@@ -35,6 +35,7 @@ type Options struct {
 	// ArenaBytes bounds the bodies kept in memory that are not in the log; what
 	// is beyond goes to the log, to be gone at the next start. 0 is 8 MiB.
 	ArenaBytes int64
+	FreeNacks  bool // basic.nack does not count towards the delivery limit
 	// ConsumerTimeout is how long a delivery may be held by whom neither the
 	// queue nor the consumer says; 0 is for ever.
 	ConsumerTimeout time.Duration
@@ -112,6 +113,7 @@ type Counters struct {
 type Stats struct {
 	Counters
 	Ready, Unacked, Leaving, Consumers int
+	Delayed                            int   // wait to be delivered again
 	ReadyBytes                         int64 // octets of the bodies
 	ArenaBytes                         int64 // memory held for bodies
 }
@@ -121,7 +123,7 @@ func (q *Queue) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s := q.state
-	return Stats{q.counters, s.ready, s.held, s.leaving, s.consumers, s.bytes, q.arena.held}
+	return Stats{q.counters, s.ready, s.held, s.leaving, s.consumers, s.waiting, s.bytes, q.arena.held}
 }
 
 // Touch renews the lease of an expiring queue: it was declared again.

@@ -14,11 +14,12 @@ type Settings struct {
 	Expires              time.Duration // expires; 0: none
 	DeadLetterExchange   *string       // "" is the default exchange
 	DeadLetterRoutingKey *string
-	MaxLength            *int64         // max-length, of ready messages; nil: none
-	MaxLengthBytes       *int64         // max-length-bytes, of their bodies; nil: none
-	Overflow             string         // overflow; "" is drop-head
-	DeliveryLimit        *int64         // delivery-limit; nil or negative: none
-	ExpireAnywhere       bool           // expire-anywhere
+	MaxLength            *int64 // max-length, of ready messages; nil: none
+	MaxLengthBytes       *int64 // max-length-bytes, of their bodies; nil: none
+	Overflow             string // overflow; "" is drop-head
+	DeliveryLimit        *int64 // delivery-limit; nil or negative: none
+	ExpireAnywhere       bool   // expire-anywhere
+	Retry                DelayedRetry
 	ConsumerTimeout      *time.Duration // consumer-timeout; 0: none; nil: the node's
 }
 
@@ -37,6 +38,7 @@ func readSettings(t wire.Table) (s Settings) {
 		s.Overflow = v.(string)
 	}
 	s.DeliveryLimit = number(t, "x-delivery-limit")
+	s.Retry = readRetry(t)
 	anywhere, _ := t.Get("x-expire-anywhere")
 	s.ExpireAnywhere = anywhere == true
 	if ms := timeout(t); ms != nil {
@@ -78,17 +80,20 @@ func (q *Queue) config() Config {
 	s := &q.settings
 	c := Config{TTL: -1, Lease: int64(s.Expires), DeadLetter: s.DeadLetterExchange != nil, AutoDelete: q.opt.AutoDelete,
 		Limit: s.limit(), Quorum: q.quorum(), Single: q.opt.Arguments.SingleActive, Priorities: q.opt.Arguments.MaxPriority, DeliveryLimit: -1,
-		ExpireAnywhere: s.ExpireAnywhere, Patience: int64(q.opt.ConsumerTimeout)}
+		ExpireAnywhere: s.ExpireAnywhere, Retry: s.Retry.active(), FreeNacks: q.opt.FreeNacks, Patience: int64(q.opt.ConsumerTimeout)}
 	if s.HasTTL {
 		c.TTL = int64(s.TTL)
 	}
 	if s.ConsumerTimeout != nil {
 		c.Patience = int64(*s.ConsumerTimeout)
 	}
+	if c.Retry != nil {
+		c.DeliveryLimit = retryLimit
+	}
 	if s.DeliveryLimit != nil {
 		c.DeliveryLimit = *s.DeliveryLimit
 	}
-	c.Counting = c.Quorum || c.DeliveryLimit >= 0
+	c.Counting = c.Quorum || c.DeliveryLimit >= 0 || c.Retry != nil
 	return c
 }
 

@@ -13,7 +13,10 @@ type Config struct {
 	Single         bool   // one consumer at a time is active
 	Priorities     uint8  // highest priority; 0: none
 	Counting       bool   // count how often a message comes back
-	Patience       int64  // how long a delivery may be held, nanoseconds; 0: for ever
+	// FreeNacks leaves basic.nack out of the count (RabbitMQ 4.3).
+	FreeNacks bool
+	Retry     *DelayedRetry // nil: none
+	Patience  int64         // how long a delivery may be held, nanoseconds; 0: for ever
 	// DeliveryLimit is how often it may, of a counting queue; negative: always.
 	DeliveryLimit int64
 }
@@ -52,6 +55,8 @@ type times struct {
 	idleSince int64        // start of the lease when there is no consumer
 	looks     looks        // for overdue holders
 	expiries  appointments // deadlines, if they act anywhere
+	retries   appointments // ends of waiting
+	waiting   int          // messages that wait to be delivered again
 }
 
 // NewState returns an empty queue at time 0.
@@ -75,8 +80,8 @@ func (s *State) Apply(c *Command, fx *Effects) {
 		s.settle(c, fx)
 	case Discard:
 		s.discard(c, fx)
-	case Requeue:
-		s.requeue(s.holders[c.Holder], c.From, c.To, requeued, fx)
+	case Requeue, Nack, Reject:
+		s.requeue(s.holders[c.Holder], c.From, c.To, requeued+comeback(c.Kind-Requeue), fx)
 		s.trim(c.Now, fx)
 		s.dispatch(c.Now, fx)
 	case Checkout:

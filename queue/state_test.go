@@ -114,7 +114,7 @@ func checkState(t *testing.T, s *State) {
 			t.Fatalf("%d ready beside a waiting consumer", s.ready)
 		}
 	}
-	want := fmt.Sprint(s.ready, s.held, s.leaving, s.timed, s.bytes, s.held, s.consumers)
+	want := fmt.Sprint(s.ready, s.held, s.leaving+s.waiting, s.timed, s.bytes, s.held, s.consumers)
 	equal(t, fmt.Sprint(n[statusReady], n[statusHeld], n[statusLeaving], timed, bytes, held, consumers), want)
 }
 
