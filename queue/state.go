@@ -154,7 +154,7 @@ func (s *State) enqueue(c *Command, fx *Effects) {
 		s.timed++
 	}
 	alone := s.ready == 0
-	seq := s.index.push(entry{c.Loc, c.Size, c.Marks | statusReady}, deadline)
+	seq, e := s.index.push(entry{c.Loc, c.Size, c.Marks | statusReady}, deadline)
 	s.ready++
 	s.bytes += bodySize(c.Size, c.Marks)
 	if s.lanes != nil {
@@ -165,7 +165,9 @@ func (s *State) enqueue(c *Command, fx *Effects) {
 	}
 	if alone {
 		s.next = seq
-		s.offer(seq, fx)
+		if h := s.turn(); h != nil {
+			s.give(h, seq, e, fx)
+		}
 	}
 	if s.ready > 0 {
 		s.dispatch(c.Now, fx)
@@ -175,13 +177,6 @@ func (s *State) enqueue(c *Command, fx *Effects) {
 		s.trim(c.Now, fx)
 	}
 	fx.Seq = seq
-}
-
-// offer gives the only ready message to the consumer whose turn it is.
-func (s *State) offer(seq uint64, fx *Effects) {
-	if h := s.turn(); h != nil {
-		s.give(h, seq, fx)
-	}
 }
 
 // dispatch gives ready messages away, one consumer after the other, as long as
@@ -201,7 +196,8 @@ func (s *State) dispatch(now int64, fx *Effects) {
 		if h = s.turn(); h == nil {
 			return
 		}
-		s.give(h, s.head(), fx)
+		seq := s.head()
+		s.give(h, seq, s.index.entry(seq), fx)
 	}
 }
 
@@ -231,8 +227,8 @@ func (s *State) unready(seq uint64, e *entry, status uint32) {
 }
 
 // give checks the head out to h.
-func (s *State) give(h *holder, seq uint64, fx *Effects) {
-	s.unready(seq, s.index.entry(seq), statusHeld)
+func (s *State) give(h *holder, seq uint64, e *entry, fx *Effects) {
+	s.unready(seq, e, statusHeld)
 	s.held++
 	h.give(seq)
 	if h.level != nil {
@@ -343,7 +339,7 @@ func (s *State) checkout(c *Command, fx *Effects) {
 	}
 	h := s.holders[c.Holder]
 	fx.Seq = s.head()
-	s.give(h, fx.Seq, fx)
+	s.give(h, fx.Seq, s.index.entry(fx.Seq), fx)
 	fx.ID = h.last
 }
 
