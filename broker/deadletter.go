@@ -87,7 +87,7 @@ func (b *Broker) deadLetter(batch *queue.Batch, q *queue.Queue, w *queue.Outside
 		return
 	}
 	c := queue.Content{Route: wire.AppendRoute(nil, d.to, keys[0]), Props: props.Append(nil), Body: w.Content.Body}
-	batch.Publish(queue.Message{Content: c, Persistent: mode == 2, Priority: priority, Own: w.Own, TTL: -1}, targets)
+	batch.Publish(queue.Message{Content: c, Persistent: mode == 2, Priority: priority, Own: w.Own, TTL: -1, Again: true}, targets)
 	batch.Dead(q, w.Seq)
 }
 

@@ -65,6 +65,10 @@ var declareArguments = []argument{
 	{"x-delayed-retry-max", classic | quorum, checkExpires},
 	{"x-delayed-retry-multiplier", classic | quorum, checkSize},
 	{"x-delayed-retry-jitter", classic | quorum, checkPercent},
+	{"x-message-deduplication", classic | quorum, checkBool},
+	{"x-cache-size", classic | quorum, checkSize},
+	{"x-cache-ttl", classic | quorum, checkExpires},
+	{dedupHeader, classic | quorum, checkString},
 }
 
 // maxTTL is ten years in milliseconds, RabbitMQ's ceiling of timers.
@@ -85,6 +89,13 @@ func checkBool(v any, _ wire.Table) string {
 }
 
 func unacceptable(v any) string { return fmt.Sprintf("{unacceptable_type,%s}", wire.TypeName(v)) }
+
+func checkString(v any, _ wire.Table) string {
+	if _, ok := v.(string); !ok {
+		return unacceptable(v)
+	}
+	return ""
+}
 
 func checkCount(v any, _ wire.Table) string {
 	n, ok := wire.Int(v)

@@ -119,27 +119,9 @@ func checkLocator(t wire.Table) error {
 // and do something else.
 func (a *Arguments) checkSupported(at place) error {
 	if a.Type == "stream" {
-		return at.unsupported("x-queue-type", a.Type)
-	}
-	for _, f := range a.Table {
-		if refused := laterArguments(f.Name, f.Value); refused {
-			return at.unsupported(f.Name, f.Value)
-		}
+		return at.invalid("x-queue-type", "the value 'stream' is not supported by this version")
 	}
 	return nil
-}
-
-func (p place) unsupported(key string, v any) error {
-	return wire.Errorf(wire.PreconditionFailed, "invalid arg '%s' for %s: the value '%v' is not supported by this version", key, p, v)
-}
-
-// laterArguments says whether an argument asks for something of a later version.
-func laterArguments(key string, v any) bool {
-	switch key {
-	case "x-message-deduplication":
-		return v != false
-	}
-	return false
 }
 
 // parse checks the arguments of basic.consume.

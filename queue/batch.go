@@ -18,6 +18,7 @@ type Batch struct {
 	entries []*entry // of the record being made, with their refs
 	refs    []uint64
 	note    attribute // of that record
+	noted   bool      // there is something in note
 	attr    []byte
 	spilled bool // targets of the message being stored go to the log as volatile
 }
@@ -119,6 +120,7 @@ func (b *Batch) Commit(log Log) uint64 {
 		q.finish(&b.work)
 	}
 	b.unlock()
+	pos = max(pos, b.after)
 	b.empty()
 	return pos
 }
@@ -210,26 +212,56 @@ func (q *Queue) enqueue(w *work, n uint64) uint64 {
 	head := m.headSize()
 	c := Command{Kind: Enqueue, Loc: locPending | n, Size: uint32(head + len(m.Body)), TTL: -1}
 	c.Marks = headMark(head)
-	if q.logged && (m.Persistent || q.counting && q.quorum()) { // RabbitMQ: quorum queues keep everything
+	if m.Persistent && q.logged {
 		c.Marks |= markPersistent
 	}
-	if most := q.opt.Arguments.MaxPriority; most > 0 { // RabbitMQ: what is above counts as the highest
-		c.Marks |= uint32(min(m.Priority, most)) << priorityShift
+	if !q.plain {
+		q.qualify(m, &c)
 	}
 	if m.TTL >= 0 {
 		c.TTL = m.TTL * 1e6
 		c.Now = q.time(w)
 	}
+	if q.settings.Dedup.On {
+		if key := q.settings.Dedup.key(m.Props); key != "" {
+			c.Key = &Key{key, m.Again}
+		}
+	}
 	seq := q.state.index.tail
 	q.apply(w, &c)
 	if w.fx.Refused {
-		w.refuse(m.Tag)
-		if seq == q.state.index.tail { // it does not even leave for the dead-letter exchange
-			return 0
-		}
-		return seq
+		return q.refused(w, m, seq)
 	}
 	q.counters.Published++
+	return seq
+}
+
+// qualify adds to the command of a message what a queue that is not plain asks
+// of it.
+func (q *Queue) qualify(m *Message, c *Command) {
+	if q.logged && q.quorum() { // RabbitMQ: kept whatever the delivery-mode
+		c.Marks |= markPersistent
+	}
+	// RabbitMQ: what is above the highest priority counts as that.
+	c.Marks |= uint32(min(m.Priority, q.opt.Arguments.MaxPriority)) << priorityShift
+	if q.settings.Dedup.On {
+		if key := q.settings.Dedup.key(m.Props); key != "" {
+			c.Key = &Key{key, m.Again}
+		}
+	}
+}
+
+// refused counts a message that the queue did not take and returns its number,
+// if it is there all the same: on its way to the dead-letter exchange.
+func (q *Queue) refused(w *work, m *Message, seq uint64) uint64 {
+	if w.fx.Duplicate {
+		q.duplicate(w)
+		return 0
+	}
+	w.refuse(m.Tag)
+	if seq == q.state.index.tail {
+		return 0
+	}
 	return seq
 }
 

@@ -43,9 +43,16 @@ type Command struct {
 	To     uint64
 	Loc    uint64
 	TTL    int64 // of the message, nanoseconds; negative: none
+	Key    *Key  // of the message; nil: none, or nobody asks
 	// Consumer is what Attach adds; nil adds a getter.
 	Consumer *ConsumerSpec
 	Config   *Config
+}
+
+// Key is what makes a message a duplicate of another.
+type Key struct {
+	Text  string
+	Again bool // the message is the broker's own, never a duplicate itself
 }
 
 // ConsumerSpec is what the state machine knows of a consumer.
@@ -92,24 +99,25 @@ type deadLetter struct {
 // Effects is what a command did, for the driver to carry out. The driver reuses
 // one value; Apply resets it.
 type Effects struct {
-	Seq     uint64
-	ID      uint64
-	Holder  uint32
-	N       int  // Purge: messages that went
-	Refused bool // Attach: in exclusive use; Enqueue: over the limit
-	Unused  bool // the last consumer of an auto-delete queue left
-	Lapsed  bool // the lease of an expiring queue ran out
-	More    bool // bounded work is left: apply Tick, or the same command from Seq
-	Touched []uint32
-	Gone    []Gone
-	Dead    []deadLetter
-	Back    []Back   // messages of a counting queue that came back
-	Overdue []uint32 // holders that have held a delivery for too long
+	Seq       uint64
+	ID        uint64
+	Holder    uint32
+	N         int  // Purge: messages that went
+	Duplicate bool // Enqueue: Refused because it is one of Seq, which may be gone
+	Refused   bool // Attach: in exclusive use; Enqueue: over the limit, or a duplicate
+	Unused    bool // the last consumer of an auto-delete queue left
+	Lapsed    bool // the lease of an expiring queue ran out
+	More      bool // bounded work is left: apply Tick, or the same command from Seq
+	Touched   []uint32
+	Gone      []Gone
+	Dead      []deadLetter
+	Back      []Back   // messages of a counting queue that came back
+	Overdue   []uint32 // holders that have held a delivery for too long
 }
 
 func (fx *Effects) reset() {
 	fx.Seq, fx.ID, fx.Holder, fx.N = 0, 0, 0, 0
-	fx.Refused, fx.Unused, fx.Lapsed, fx.More = false, false, false, false
+	fx.Refused, fx.Duplicate, fx.Unused, fx.Lapsed, fx.More = false, false, false, false, false
 	fx.Touched, fx.Gone, fx.Dead, fx.Back, fx.Overdue = fx.Touched[:0], fx.Gone[:0], fx.Dead[:0], fx.Back[:0], fx.Overdue[:0]
 }
 

@@ -73,5 +73,5 @@ func (s *State) Deadline() int64 {
 
 // Timed says whether every command needs the time.
 func (s *State) Timed() bool {
-	return s.timed > 0 || s.config.TTL >= 0 || s.config.Lease > 0 || s.config.Retry != nil || s.waiting > 0
+	return s.timed > 0 || s.config.TTL >= 0 || s.config.Lease > 0 || s.config.Retry != nil || s.waiting > 0 || s.config.Dedup.TTL > 0
 }

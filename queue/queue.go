@@ -15,6 +15,7 @@ type Message struct {
 	Persistent bool
 	Priority   uint8
 	Own        bool   // Body is a buffer of its own that nobody writes: it may be kept
+	Again      bool   // the broker's own, e.g. a dead letter: never a duplicate
 	Tag        uint32 // the caller's own, see Batch.Refused
 	TTL        int64  // milliseconds of its expiration property; negative: none
 }
@@ -61,6 +62,7 @@ type Queue struct {
 	run       span   // settled messages whose fact is not yet in the append
 	sent      []span // sent messages of a counting queue whose fact is not yet
 	counting  bool   // returns are counted
+	plain     bool   // nothing is asked of a message but its size and time
 	armed     int64  // when the host was asked to tick, noDeadline when not
 	deleted   bool
 	counters  Counters
@@ -78,7 +80,6 @@ func New(o Options) *Queue {
 	q := &Queue{opt: o, logged: o.Durable && !o.Exclusive && o.Log != nil, epoch: o.Clock.Now(), armed: noDeadline}
 	q.settings = o.Arguments.Settings
 	config := q.config()
-	q.counting = config.Counting
 	q.state = NewState(config, o.Memory, q.admit)
 	q.arena.init(o.Memory)
 	q.locked(func(w *work) {}) // an expiring queue's lease begins
@@ -101,12 +102,13 @@ func (q *Queue) Counts() (ready, unacked, consumers int) {
 
 // Counters are totals since the queue was made.
 type Counters struct {
-	Published   uint64
-	Delivered   uint64 // by consumers and gets, redeliveries included
-	Redelivered uint64
-	Settled     uint64 // messages that left: acknowledged, discarded, dropped, expired, purged
-	DeadLetters uint64
-	Corrupt     uint64 // stored bodies that could not be read
+	Published    uint64
+	Delivered    uint64 // by consumers and gets, redeliveries included
+	Redelivered  uint64
+	Settled      uint64 // messages that left: acknowledged, discarded, dropped, expired, purged
+	DeadLetters  uint64
+	Deduplicated uint64 // publishes that were duplicates
+	Corrupt      uint64 // stored bodies that could not be read
 }
 
 // Stats is a sample of a queue.

@@ -15,12 +15,15 @@ func (q *Queue) Restore(pos uint64, size uint32, flags uint8, index uint64, attr
 	}
 	deadline := int64(noDeadline)
 	a := parseAttribute(attr)
-	if a.deadline != noDeadline {
+	if a.deadline != 0 {
 		deadline = (a.deadline - q.epoch.UnixMilli()) * 1e6
 		q.state.timed++
 	}
 	e.meta |= headMark(a.head) | uint32(min(a.priority, q.opt.Arguments.MaxPriority))<<priorityShift
 	q.state.restore(index, e, deadline)
+	if a.key != "" && q.state.dedup != nil {
+		q.state.dedup.remember(index, a.key, (a.came-q.epoch.UnixMilli())*1e6)
+	}
 }
 
 // restore puts a message at its number.

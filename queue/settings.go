@@ -20,6 +20,7 @@ type Settings struct {
 	DeliveryLimit        *int64 // delivery-limit; nil or negative: none
 	ExpireAnywhere       bool   // expire-anywhere
 	Retry                DelayedRetry
+	Dedup                Deduplication
 	ConsumerTimeout      *time.Duration // consumer-timeout; 0: none; nil: the node's
 }
 
@@ -38,7 +39,7 @@ func readSettings(t wire.Table) (s Settings) {
 		s.Overflow = v.(string)
 	}
 	s.DeliveryLimit = number(t, "x-delivery-limit")
-	s.Retry = readRetry(t)
+	s.Retry, s.Dedup = readRetry(t), readDedup(t)
 	anywhere, _ := t.Get("x-expire-anywhere")
 	s.ExpireAnywhere = anywhere == true
 	if ms := timeout(t); ms != nil {
@@ -75,12 +76,13 @@ func timeout(t wire.Table) *int64 {
 	return nil
 }
 
-// config is what the settings mean to the state machine.
+// config is what the settings mean to the state machine, and to the driver's
+// short ways.
 func (q *Queue) config() Config {
 	s := &q.settings
 	c := Config{TTL: -1, Lease: int64(s.Expires), DeadLetter: s.DeadLetterExchange != nil, AutoDelete: q.opt.AutoDelete,
 		Limit: s.limit(), Quorum: q.quorum(), Single: q.opt.Arguments.SingleActive, Priorities: q.opt.Arguments.MaxPriority, DeliveryLimit: -1,
-		ExpireAnywhere: s.ExpireAnywhere, Retry: s.Retry.active(), FreeNacks: q.opt.FreeNacks, Patience: int64(q.opt.ConsumerTimeout)}
+		ExpireAnywhere: s.ExpireAnywhere, Retry: s.Retry.active(), FreeNacks: q.opt.FreeNacks, Dedup: s.Dedup, Patience: int64(q.opt.ConsumerTimeout)}
 	if s.HasTTL {
 		c.TTL = int64(s.TTL)
 	}
@@ -94,6 +96,7 @@ func (q *Queue) config() Config {
 		c.DeliveryLimit = *s.DeliveryLimit
 	}
 	c.Counting = c.Quorum || c.DeliveryLimit >= 0 || c.Retry != nil
+	q.counting, q.plain = c.Counting, !c.Quorum && c.Priorities == 0 && !c.Dedup.On && s.MaxLengthBytes == nil
 	return c
 }
 
@@ -114,7 +117,6 @@ func (q *Queue) Configure(s Settings) {
 	q.locked(func(w *work) {
 		q.settings = s
 		config := q.config()
-		q.counting = config.Counting
 		q.apply(w, &Command{Kind: Configure, Now: q.time(w), Config: &config})
 	})
 }

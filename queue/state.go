@@ -16,7 +16,8 @@ type Config struct {
 	// FreeNacks leaves basic.nack out of the count (RabbitMQ 4.3).
 	FreeNacks bool
 	Retry     *DelayedRetry // nil: none
-	Patience  int64         // how long a delivery may be held, nanoseconds; 0: for ever
+	Dedup     Deduplication
+	Patience  int64 // how long a delivery may be held, nanoseconds; 0: for ever
 	// DeliveryLimit is how often it may, of a counting queue; negative: always.
 	DeliveryLimit int64
 }
@@ -47,6 +48,7 @@ type State struct {
 	timed     int   // messages with a deadline
 	bytes     int64 // bodies of the ready messages
 	times
+	dedup *dedup // nil: keys mean nothing
 }
 
 // times is what the state machine knows of the time.
@@ -64,6 +66,7 @@ func NewState(c Config, mem *Memory, admit func(holder uint32) bool) *State {
 	s := &State{config: c, admit: admit}
 	s.index.init(mem)
 	s.order.init(&c)
+	s.deduplicate(c.Dedup)
 	return s
 }
 
@@ -106,6 +109,7 @@ func (s *State) Apply(c *Command, fx *Effects) {
 	case Configure:
 		s.config, s.idleSince = *c.Config, c.Now
 		s.allowAll()
+		s.deduplicate(c.Config.Dedup)
 		s.appointAll()
 		s.trim(c.Now, fx)
 	default:
@@ -144,6 +148,9 @@ func (s *State) enqueue(c *Command, fx *Effects) {
 	if s.config.Limit != nil && s.refuse(c, fx) {
 		return
 	}
+	if c.Key != nil && s.isDuplicate(c, fx) {
+		return
+	}
 	ttl := c.TTL
 	if s.config.TTL >= 0 && (ttl < 0 || s.config.TTL < ttl) {
 		ttl = s.config.TTL
@@ -162,6 +169,9 @@ func (s *State) enqueue(c *Command, fx *Effects) {
 	}
 	if ttl >= 0 {
 		s.appoint(seq, deadline)
+	}
+	if c.Key != nil && s.dedup != nil {
+		s.dedup.remember(seq, c.Key.Text, c.Now)
 	}
 	if alone {
 		s.next = seq
@@ -294,7 +304,7 @@ func (s *State) bury(seq uint64, e *entry, why reason, fx *Effects) {
 
 // gone forgets a message whose counts are settled already.
 func (s *State) gone(seq uint64, e *entry, fx *Effects) {
-	if e.meta&(markTimed|markCounted) != 0 {
+	if e.meta&(markTimed|markCounted) != 0 || s.dedup != nil {
 		s.unmark(seq, e)
 	}
 	fx.Gone = append(fx.Gone, Gone{seq, e.loc, e.size, e.meta})
@@ -308,6 +318,9 @@ func (s *State) unmark(seq uint64, e *entry) {
 	}
 	if e.meta&markCounted != 0 {
 		delete(s.counts, seq)
+	}
+	if s.dedup != nil {
+		s.dedup.forget(seq)
 	}
 }
 

@@ -14,6 +14,7 @@ type work struct {
 	buf     []byte    // payloads copied out of the log's memory for out
 	msgs    []Message // pending locations refer to these
 	refused []uint32  // tags of messages that a queue refused
+	after   uint64    // position of the newest message that another was a duplicate of
 }
 
 // span is an inclusive range of sequence numbers; from 0 is none.
@@ -44,7 +45,7 @@ func (w *work) reset() {
 	clear(w.out)
 	clear(w.msgs)
 	w.out, w.msgs, w.buf, w.touched = w.out[:0], w.msgs[:0], w.buf[:0], w.touched[:0]
-	w.log, w.now = nil, time.Time{}
+	w.log, w.now, w.after = nil, time.Time{}, 0
 }
 
 // refuse notes that a queue refused a message. The queues of one message come
