@@ -174,8 +174,10 @@ func Relocate(qs []*Queue, refs []uint64, move func(live []uint64) uint64) {
 		for i, q := range qs {
 			if q != nil {
 				if e := q.logEntry(refs[2*i+1]); e != nil {
+					if e.loc != pos { // else move only asked
+						q.relocated(refs[2*i+1], e)
+					}
 					e.loc = pos
-					q.relocated(refs[2*i+1], e)
 				}
 			}
 		}
