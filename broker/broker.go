@@ -7,6 +7,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -147,7 +148,10 @@ func Open(o Options) (*Broker, error) {
 	b.events.init(b)
 	b.meta.Changed = b.changed
 	if err := b.raise(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, b.Close(context.Background()))
+	}
+	if o.Log == nil {
+		b.host.begin()
 	}
 	if len(b.meta.VHosts)+len(b.meta.Users)+len(b.meta.Permissions) == 0 {
 		return b, b.firstBoot(o.FirstBoot)
@@ -234,13 +238,13 @@ const Version = "0.1.0"
 func (b *Broker) Fail() { b.commits.fail() }
 
 // Close ends the broker's goroutines and makes every queue note what a clean
-// stop has to remember. Sessions are closed before.
+// stop has to remember, if it was restored. Sessions are closed before.
 func (b *Broker) Close(context.Context) error {
-	b.host.close()
+	restored := b.host.close()
 	b.events.close()
 	b.mu.RLock()
 	for id, q := range b.byID {
-		if b.exByID[id] == nil { // nobody cares how often a shelf has delivered
+		if restored && b.exByID[id] == nil { // nobody cares how often a shelf has delivered
 			q.Close()
 		}
 	}

@@ -116,8 +116,7 @@ func (p *Publisher) Publish(pub wire.Publish, props []byte, v wire.PropertyView,
 	m := queue.Message{Content: queue.Content{Route: pub.Route, Props: cc.strip(props), Body: body, Shared: shared},
 		Persistent: v.DeliveryMode == 2, Priority: v.Priority, TTL: ttl}
 	if p.tx != nil {
-		p.tx.add(m, pub, v.Headers, cc.keys)
-		p.uncommitted.Add(1)
+		p.hold(m, pub, v.Headers, cc.keys)
 		return nil
 	}
 	p.unsent++

@@ -21,6 +21,7 @@ type memoryLog struct {
 	cached  uint64 // positions from here on are in memory
 	broken  map[uint64]bool
 	reads   int
+	reading func() // called before each Read
 }
 
 type memoryRecord struct {
@@ -62,6 +63,9 @@ func (l *memoryLog) Cached(pos uint64, size uint32, dst []byte) ([]byte, bool) {
 }
 
 func (l *memoryLog) Read(pos uint64, size uint32, dst []byte) ([]byte, error) {
+	if l.reading != nil {
+		l.reading()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.reads++

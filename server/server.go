@@ -61,6 +61,12 @@ type Options struct {
 	Definitions string
 	// LoopbackUsers may log in from this machine only; nil is guest.
 	LoopbackUsers []string
+	// Events is the virtual host whose exchange amq.rabbitmq.event tells what
+	// happens; empty: none does.
+	Events string
+	// LogExchange, which Logger has to go through, publishes the log to
+	// amq.rabbitmq.log in the first virtual host; nil: it is not published.
+	LogExchange *broker.LogExchange
 	// Limits bounds what the whole node has.
 	Limits broker.NodeLimits
 	// Salvage starts on a damaged log, leaving out what cannot be read.
@@ -80,7 +86,7 @@ func (o Options) withDefaults() Options {
 		o.Listeners = []Listener{{Addr: o.AMQP}}
 	}
 	if o.Definitions != "" {
-		o.FirstBoot = broker.FirstBoot{Nothing: true}
+		o.FirstBoot.Nothing = true
 	}
 	if o.NodeName == "" {
 		host, err := os.Hostname()
@@ -126,6 +132,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	if err == nil {
 		err = s.nameCluster(ctx)
+	}
+	if err == nil {
+		s.tell()
 	}
 	if err == nil {
 		err = s.listen(ctx)
@@ -232,7 +241,7 @@ func (s *Server) release(ctx context.Context) error {
 		_ = l.Close() // Shutdown has closed those that were served
 	}
 	s.wg.Wait()
-	if s.broker != nil && (s.log != nil || s.opt.DataDir == "") {
+	if s.broker != nil {
 		errs = append(errs, s.broker.Close(ctx))
 	}
 	if s.log != nil {

@@ -271,14 +271,12 @@ func (s *State) load(k, value []byte) error {
 	return fmt.Errorf("unknown kind %d", k[0])
 }
 
-// seen keeps an id from being given again. Ids leave the top bit free.
+// seen keeps an id that is stored from being given again.
 func (s *State) seen(id uint64) error {
 	if id >= 1<<63 {
 		return errValue
 	}
-	if id >= s.next {
-		s.next = id + 1
-	}
+	s.Seen(id)
 	s.limit = max(s.limit, s.next)
 	return nil
 }

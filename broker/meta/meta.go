@@ -81,9 +81,9 @@ func New() *State {
 // memory only cost no transaction.
 const idBlock = 4096
 
-// NextID gives an id that is never used again, not even after a crash. The
-// change, when there is one, has to be stored before the id shows anywhere on
-// disk.
+// NextID gives an id that is never used again, not even after a crash, if
+// whatever carries it on disk without being stored here is reported by Seen at
+// the next start: the change, when there is one, may be lost in a crash.
 func (s *State) NextID() (uint64, []Change) {
 	var cs []Change
 	if s.next >= s.limit {
@@ -92,6 +92,13 @@ func (s *State) NextID() (uint64, []Change) {
 	}
 	s.next++
 	return s.next - 1, cs
+}
+
+// Seen says that an id was in use before this start. Ids leave the top bit free.
+func (s *State) Seen(id uint64) {
+	if id < 1<<63 {
+		s.next = max(s.next, id+1)
+	}
 }
 
 // PutExchange adds e; only a durable one changes the store.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +34,9 @@ func serverOptions(o config.Options, logger *slog.Logger) server.Options {
 	so.HTTP, so.Metrics = address(o.Management.Web), address(o.Prometheus)
 	so.ConfigFiles, so.Plugins = o.Files, o.Plugins
 	so.Web = web(o.Management, o.Prometheus)
+	if slices.Contains(o.Plugins, "rabbitmq_event_exchange") {
+		so.Events = cmp.Or(o.Events, o.FirstBoot.VHost)
+	}
 	for _, addr := range o.Listen.TCP {
 		so.Listeners = append(so.Listeners, server.Listener{Addr: addr})
 	}

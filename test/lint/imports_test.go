@@ -34,7 +34,7 @@ var table = map[string]allowed{ // read-only
 	"cmd/leveret/logs":   {ours: []string{"cmd/leveret/config"}},
 	"cmd/leveret/bench":  {ours: []string{"amqp/wire"}, third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys"}},
 	// black-box suites: nothing of the broker's inside
-	"test/bench":          {},
+	"test/bench":          {ours: []string{"server/servertest"}},
 	"test/clients":        {ours: []string{"server/servertest", "test/harness", "test/harness/client"}},
 	"test/conformance":    {ours: []string{"server/servertest", "test/harness"}},
 	"test/crash":          {ours: []string{"test/harness", "test/harness/client"}},
