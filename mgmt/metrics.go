@@ -2,6 +2,7 @@ package mgmt
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"io"
@@ -25,16 +26,23 @@ func (s *Server) MetricsHandler() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	process := promhttp.HandlerFor(registry, promhttp.HandlerOpts{DisableCompression: true})
+	o := s.opt.Metrics
+	path := "/" + strings.Trim(cmp.Or(o.Path, "metrics"), "/")
 	m := http.NewServeMux()
-	m.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-		s.expose(w, r, func(x *scrape) { x.aggregated(); x.process(process, r) })
-	})
-	m.HandleFunc("GET /metrics/per-object", func(w http.ResponseWriter, r *http.Request) {
-		s.expose(w, r, func(x *scrape) { x.perObject(); x.process(process, r) })
-	})
-	m.HandleFunc("GET /metrics/detailed", func(w http.ResponseWriter, r *http.Request) {
-		s.expose(w, r, func(x *scrape) { x.detailed(r.URL.Query()) })
-	})
+	for suffix, write := range map[string]func(x *scrape, r *http.Request){
+		"": func(x *scrape, r *http.Request) {
+			if o.PerObject {
+				x.perObject()
+			} else {
+				x.aggregated()
+			}
+			x.process(process, r)
+		},
+		"/per-object": func(x *scrape, r *http.Request) { x.perObject(); x.process(process, r) },
+		"/detailed":   func(x *scrape, r *http.Request) { x.detailed(r.URL.Query()) },
+	} {
+		m.HandleFunc("GET "+path+suffix, func(w http.ResponseWriter, r *http.Request) { s.expose(w, r, write) })
+	}
 	return m
 }
 
@@ -42,7 +50,18 @@ func (s *Server) MetricsHandler() http.Handler {
 func (s *Server) ServeMetrics(l net.Listener) error { return serve(s.metrics, l) }
 
 // expose writes a scrape, packed if the scraper wants it so.
-func (s *Server) expose(w http.ResponseWriter, r *http.Request, write func(*scrape)) {
+func (s *Server) expose(w http.ResponseWriter, r *http.Request, write func(*scrape, *http.Request)) {
+	if s.opt.Metrics.Login {
+		c := s.newCall(w, r)
+		err := c.login()
+		if err == nil {
+			err = c.admit(monitor)
+		}
+		if err != nil {
+			c.fail(err)
+			return
+		}
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	h.Set("Vary", "Accept-Encoding")
@@ -54,7 +73,7 @@ func (s *Server) expose(w http.ResponseWriter, r *http.Request, write func(*scra
 		out = z
 	}
 	x := &scrape{s: s, exposition: exposition{w: bufio.NewWriterSize(out, 64<<10), prefix: "rabbitmq_"}, in: func(string) bool { return true }}
-	write(x)
+	write(x, r)
 	_ = x.w.Flush() // the scraper has gone, then
 }
 

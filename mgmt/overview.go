@@ -11,7 +11,7 @@ import (
 
 func (c *call) overview() error {
 	o := c.identity()
-	if c.query.Get("disable_stats") == "true" {
+	if c.withoutStats() {
 		o = append(o, field{"node", c.srv.node()}, field{"object_totals", c.objectTotals(false)})
 		return row(c, objectColumns(o), o)
 	}
@@ -67,9 +67,18 @@ func (c *call) identity() object {
 		{"erlang_version", strings.TrimPrefix(runtime.Version(), "go")},
 		{"erlang_full_version", "Leveret " + broker.Version + ", " + runtime.Version()},
 		{"release_series_support_status", "supported"},
-		{"disable_stats", c.query.Get("disable_stats") == "true"},
-		{"enable_queue_totals", c.query.Get("enable_queue_totals") == "true"},
+		{"disable_stats", c.withoutStats()},
+		{"enable_queue_totals", c.withTotals()},
 	}
+}
+
+// withoutStats and withTotals are for the settings or the query to say.
+func (c *call) withoutStats() bool {
+	return c.srv.opt.API.DisableStats || c.query.Get("disable_stats") == "true"
+}
+
+func (c *call) withTotals() bool {
+	return c.srv.opt.API.QueueTotals || c.query.Get("enable_queue_totals") == "true"
 }
 
 func exchangeTypes() []object {

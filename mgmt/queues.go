@@ -35,9 +35,9 @@ func (c *call) queuesDetailed() error {
 // wanted leaves statistics out when the query says so.
 func (c *call) wanted(columns []column[*queueRow]) []column[*queueRow] {
 	switch {
-	case c.query.Get("disable_stats") != "true":
+	case !c.withoutStats():
 		return columns
-	case c.query.Get("enable_queue_totals") == "true":
+	case c.withTotals():
 		return joined(queueBasics, queueReplicas, queueTotals)
 	}
 	return joined(queueBasics, queueReplicas)

@@ -17,10 +17,12 @@ import (
 
 // Options say what the API is over.
 type Options struct {
-	Broker *broker.Broker
-	AMQP   Connections
-	Node   Node
-	Logger *slog.Logger // nil: slog.Default
+	Broker  *broker.Broker
+	AMQP    Connections
+	Node    Node
+	API     Settings
+	Metrics MetricsSettings
+	Logger  *slog.Logger // nil: slog.Default
 }
 
 // Server answers the management API.
@@ -101,7 +103,7 @@ func (s *Server) handler() http.Handler {
 	for _, e := range endpoints(routes) {
 		m.Handle(e.path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serve(s.newCall(w, r)) }))
 	}
-	return trimmed(m)
+	return s.opt.API.prefixed(trimmed(m))
 }
 
 // trimmed takes one slash off the end of a path: RabbitMQ does not mind it.

@@ -40,6 +40,7 @@ type Options struct {
 	HTTP string
 	// Metrics is the address of the Prometheus metrics; empty is none.
 	Metrics string
+	Web     Web
 	// ConfigFiles and Plugins are shown by the management API: what the node was
 	// configured by, and RabbitMQ's names of what it is taken to have.
 	ConfigFiles, Plugins []string

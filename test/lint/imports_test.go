@@ -28,7 +28,7 @@ var table = map[string]allowed{ // read-only
 	"server":            {ours: []string{"amqp", "amqp/wire", "broker", "broker/meta", "exchange", "mgmt", "persistence", "queue"}},
 	"server/servertest": {ours: []string{"server"}},
 	// layer 5
-	"cmd/leveret": {ours: []string{"server", "amqp", "broker", "cmd/leveret/bench", "cmd/leveret/config", "cmd/leveret/logs"},
+	"cmd/leveret": {ours: []string{"server", "amqp", "broker", "mgmt", "cmd/leveret/bench", "cmd/leveret/config", "cmd/leveret/logs"},
 		third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
 	"cmd/leveret/config": {third: []string{"github.com/spf13/cobra"}},
 	"cmd/leveret/logs":   {ours: []string{"cmd/leveret/config"}},
