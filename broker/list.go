@@ -99,6 +99,7 @@ func each[T, V any](b *Broker, in func(vhost string) bool, of func(*vhost) map[s
 	for _, name := range names {
 		if v := b.vhosts[name]; v != nil {
 			all := of(v)
+			out = slices.Grow(out, len(all))
 			for _, name := range slices.Sorted(maps.Keys(all)) {
 				out = append(out, view(all[name]))
 			}
@@ -155,4 +156,46 @@ func (b *Broker) Bindings(in func(vhost string) bool) []meta.Binding {
 func compareBindings(x, y meta.Binding) int {
 	return cmp.Or(strings.Compare(x.VHost, y.VHost), strings.Compare(x.Source, y.Source), strings.Compare(x.Dest, y.Dest),
 		strings.Compare(x.Key, y.Key), cmp.Compare(len(x.Arguments), len(y.Arguments)))
+}
+
+// VisitQueues calls visit with a sample of every queue, in no order and with no
+// lock held.
+func (b *Broker) VisitQueues(visit func(id uint64, s *queue.Stats)) {
+	b.mu.RLock()
+	all := slices.Collect(maps.Values(b.byID))
+	b.mu.RUnlock()
+	for _, q := range all {
+		s := q.Stats()
+		visit(q.ID(), &s)
+	}
+}
+
+// VisitExchanges calls visit with the counts of every exchange, in no order and
+// with no lock held.
+func (b *Broker) VisitExchanges(visit func(id uint64, c PublishCounts)) {
+	b.mu.RLock()
+	all := slices.Collect(maps.Values(b.exByID))
+	b.mu.RUnlock()
+	for _, x := range all {
+		visit(x.def.ID, x.counts.load())
+	}
+}
+
+// Count gives how many queues and exchanges there are in the virtual hosts that
+// in picks.
+func (b *Broker) Count(in func(vhost string) bool) (queues, exchanges int) {
+	type size struct{ queues, exchanges int }
+	sizes := map[string]size{}
+	b.mu.RLock()
+	for name, v := range b.vhosts {
+		sizes[name] = size{len(v.queues), len(v.exchanges)}
+	}
+	b.mu.RUnlock()
+	for name, s := range sizes {
+		if in(name) {
+			queues += s.queues
+			exchanges += s.exchanges
+		}
+	}
+	return queues, exchanges
 }

@@ -52,6 +52,9 @@ func (c *call) credentials(encoded string) error {
 }
 
 func (c *call) authenticate(name, password string) error {
+	if c.srv.opt.API.NoPasswords {
+		return c.unknown("Login by password is disabled")
+	}
 	user, err := c.broker().Authenticate(name, password, c.loopback())
 	c.srv.logins.count(err == nil)
 	switch {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,6 +50,21 @@ func (s *Server) nameCluster(ctx context.Context) error {
 	}
 	_, err = s.broker.PutGlobalParameter(ctx, meta.GlobalParameter{Name: "cluster_name", Value: value})
 	return err
+}
+
+// tell has events and the log published, as far as that is asked for. Without
+// the virtual host the node is as good as it was.
+func (s *Server) tell() {
+	if vhost := s.opt.Events; vhost != "" {
+		if err := s.broker.EnableEvents(vhost); err != nil {
+			s.opt.Logger.Warn("events are not published", "err", err)
+		}
+	}
+	if s.opt.LogExchange != nil {
+		if err := s.broker.PublishLog(s.opt.LogExchange, cmp.Or(s.opt.FirstBoot.VHost, "/")); err != nil {
+			s.opt.Logger.Warn("the log is not published", "err", err)
+		}
+	}
 }
 
 // definitionFiles are a file, or in their order those of a directory that end in

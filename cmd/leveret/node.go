@@ -30,6 +30,8 @@ type node struct {
 	logs   *logs.Logs
 	logger *slog.Logger
 	server *server.Server
+	// exchange publishes the log; nil: it is not published.
+	exchange *broker.LogExchange
 }
 
 // run runs a broker until SIGTERM or SIGINT, or until it fails.
@@ -43,6 +45,10 @@ func (n *node) run(ctx context.Context) error {
 	}
 	defer n.logs.Close()
 	n.logger = n.logs.Logger()
+	if o.Log.Exchange {
+		n.exchange = broker.NewLogExchange(n.logger.Handler())
+		n.logger = slog.New(n.exchange)
+	}
 	if o.PIDFile != "" {
 		if err := os.WriteFile(o.PIDFile, fmt.Appendln(nil, os.Getpid()), 0o644); err != nil {
 			return err
@@ -77,7 +83,9 @@ func (n *node) start(ctx context.Context, o config.Options) error {
 	for _, w := range o.Warnings {
 		n.logger.Warn(w)
 	}
-	s, err := server.Start(ctx, serverOptions(o, n.logger))
+	so := serverOptions(o, n.logger)
+	so.LogExchange = n.exchange
+	s, err := server.Start(ctx, so)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ type running struct {
 	err   chan error
 }
 
+// anyPort keeps a node off the ports of another.
+const anyPort = "listeners.tcp.1 = 127.0.0.1:0\nmanagement.tcp.port = 0\nprometheus.tcp.port = 0\n"
+
 // run starts a node with a configuration file of the given text.
 func run(t *testing.T, text string) *running {
 	t.Helper()
@@ -88,13 +91,13 @@ func (r *running) await(text string) string {
 // TestBootLines: the lines that tools wait for come in RabbitMQ's order, and
 // the last one when clients are let in.
 func TestBootLines(t *testing.T) {
-	r := run(t, "listeners.tcp.1 = 127.0.0.1:0\nhipe_compile = false\nenabled_plugins = rabbitmq_management, rabbitmq_stream")
+	r := run(t, anyPort+"hipe_compile = false\nenabled_plugins = rabbitmq_management, rabbitmq_stream")
 	var addr string
 	for _, want := range []string{
 		"  Starting broker...",
 		"[info] <0.1.0> Starting RabbitMQ",
 		"[info] <0.1.0> config file(s) : " + r.file,
-		"[warning] <0.1.0> " + r.file + ":2: hipe_compile is accepted without effect",
+		"[warning] <0.1.0> " + r.file + ":4: hipe_compile is accepted without effect",
 		"[info] <0.1.0> Ready to start client connection listeners",
 		"[info] <0.1.0> started TCP listener on 127.0.0.1:",
 		" completed with 2 plugins.",
@@ -125,7 +128,7 @@ func TestBootLines(t *testing.T) {
 // TestReadyWithoutConsole: whoever waits for the last line gets it even when
 // the console shows errors only.
 func TestReadyWithoutConsole(t *testing.T) {
-	r := run(t, "listeners.tcp.1 = 127.0.0.1:0\nlog.console.level = error")
+	r := run(t, anyPort+"log.console.level = error")
 	if line := r.await("Server startup complete"); line != "Server startup complete; 0 plugins started." {
 		t.Errorf("got %q", line)
 	}
@@ -137,7 +140,7 @@ func TestReadyWithoutConsole(t *testing.T) {
 // TestReload: SIGHUP takes over what has changed, and nothing of a file with
 // errors.
 func TestReload(t *testing.T) {
-	const listener = "listeners.tcp.1 = 127.0.0.1:0\nlog.file = x.log\n"
+	const listener = anyPort + "log.file = x.log\n"
 	r := run(t, listener)
 	r.await("Server startup complete")
 	hangup := func() {
@@ -148,7 +151,7 @@ func TestReload(t *testing.T) {
 	}
 	r.write(listener + "log.levl = error\n")
 	hangup()
-	r.await("[error] <0.1.0> configuration was not reloaded: " + r.file + ":3: unknown key log.levl; did you mean log.level?")
+	r.await("[error] <0.1.0> configuration was not reloaded: " + r.file + ":5: unknown key log.levl; did you mean log.level?")
 	moved := filepath.Join(filepath.Dir(r.file), "data", "log", "x.log")
 	if err := os.Rename(moved, moved+".old"); err != nil {
 		t.Fatal(err)
@@ -168,5 +171,47 @@ func TestReload(t *testing.T) {
 	}
 	if text, err := os.ReadFile(moved); err != nil || !strings.Contains(string(text), "SIGTERM received") {
 		t.Errorf("the new log file: %v, %q", err, text)
+	}
+}
+
+// TestLogExchange: who binds a queue gets the lines of the log.
+func TestLogExchange(t *testing.T) {
+	r := run(t, anyPort+"log.exchange = true\nenabled_plugins = rabbitmq_event_exchange")
+	line := r.await("started TCP listener on ")
+	r.await("Server startup complete")
+	c, err := amqp.Dial("amqp://guest:guest@" + line[strings.LastIndex(line, " ")+1:] + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ch, err := c.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := ch.QueueDeclare("", false, true, true, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for exchange, key := range map[string]string{"amq.rabbitmq.log": "info", "amq.rabbitmq.event": "connection.created"} {
+		if err := ch.QueueBind(q.Name, key, exchange, false, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deliveries, err := ch.Consume(q.Name, "", true, false, false, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := amqp.Dial("amqp://guest:guest@" + line[strings.LastIndex(line, " ")+1:] + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	for seen := map[string]bool{}; !seen["info"] || !seen["connection.created"]; {
+		select {
+		case d := <-deliveries:
+			seen[d.RoutingKey] = true
+		case <-time.After(20 * time.Second):
+			t.Fatalf("only %v came", seen)
+		}
 	}
 }

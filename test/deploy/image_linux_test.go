@@ -138,6 +138,7 @@ func TestCompose(t *testing.T) {
 // guest is absent; what is durable outlives the container.
 func TestImage(t *testing.T) {
 	tree := image(t)
+	put(t, tree, "/etc/rabbitmq/conf.d/20-here.conf", "management.tcp.port = 0\nprometheus.tcp.port = 0\n") // others may have them
 	port := freePort(t)
 	environ := []string{"RABBITMQ_NODE_PORT=" + port, "RABBITMQ_DEFAULT_USER=alice", "RABBITMQ_DEFAULT_PASS=s3cret", "RABBITMQ_DEFAULT_VHOST=shop"}
 	p := start(t, container(t, tree, false, environ...))

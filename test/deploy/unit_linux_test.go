@@ -36,7 +36,7 @@ func TestUnit(t *testing.T) {
 		}
 		defer l.Close()
 		conf := filepath.Join(dir, "leveret.conf")
-		if err := os.WriteFile(conf, []byte("listeners.tcp.1 = 127.0.0.1:0\npid_file = "+dir+"/pid\n"), 0o600); err != nil {
+		if err := os.WriteFile(conf, []byte("listeners.tcp.1 = 127.0.0.1:0\nmanagement.tcp.port = 0\nprometheus.tcp.port = 0\npid_file = "+dir+"/pid\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		arguments := strings.NewReplacer("/etc/leveret/leveret.conf", conf, "/var/lib/leveret", dir+"/data").Replace(string(m[1]))

@@ -166,6 +166,7 @@ func nodeKeys(o *Options) []key {
 		{name: "compatibility", set: oneOf(&o.Compatibility, "3.10", "3.13", "4.3")},
 		{name: "cluster_name", set: text(&o.ClusterName)},
 		{name: "product.version", set: text(&o.Version)},
+		{name: "event_exchange.vhost", set: text(&o.Events)},
 		{name: "collect_statistics_interval", set: milliseconds(&o.Management.Interval)},
 	}, inert("it has no counterpart here", "product.name", "motd_file", "cluster_tags.$tag", "node_tags.$tag",
 		"collect_statistics", "message_interceptors.$stage.$name.$key", "deprecated_features.permit.$name",
@@ -178,6 +179,7 @@ func nodeKeys(o *Options) []key {
 func logKeys(l *Log) []key {
 	all := []key{
 		{name: "log.dir", set: text(&l.Dir)},
+		{name: "log.exchange", set: boolean(&l.Exchange)},
 		{name: "log.level", set: level(&l.Level)},
 		{name: "log.default.level", set: level(&l.Level)},
 		{name: "log.console", set: boolean(&l.Console.On)},
@@ -199,7 +201,7 @@ func logKeys(l *Log) []key {
 		"log.{console,file,exchange,syslog}.formatter.plaintext.format", "log.{console,file,exchange,syslog}.formatter.json.{field_map,verbosity_map}",
 		"log.console.use_colors", "log.console.color_esc_seqs.{debug,info,notice,warning,error,critical,alert,emergency}",
 		"log.error_logger_format_depth", "log.summarize_process_state")...)
-	all = append(all, inert("logs go to the console and to one file", "log.{exchange,journald,syslog}", "log.{exchange,journald,syslog}.level", "log.exchange.formatter", "log.syslog.formatter",
+	all = append(all, inert("logs go to the console, to one file, and to an exchange as lines", "log.{journald,syslog}", "log.{exchange,journald,syslog}.level", "log.exchange.formatter", "log.syslog.formatter",
 		"log.journald.fields", "log.syslog.{identity,facility,multiline_mode,ip,host,port,transport,protocol}",
 		"log.default.rotation.{date,compress,size,count}", "log.{connection,channel,mirroring,queue,federation,upgrade,ra,user}.file",
 		"log.{connection,channel,mirroring,queue,federation,upgrade,ra,user}.rotation.{date,compress,size,count}")...)
@@ -300,6 +302,6 @@ func erlangKeys() []key {
 // any words.
 func pluginKeys() []key {
 	return inert("the plugin has no counterpart here", "amqp10_client.*", "amqp1_0.*", "amqp_client.*", "auth_cache.*", "auth_http.*", "auth_ldap.*",
-		"auth_oauth2.*", "aws.*", "event_exchange.*", "federation.*", "mqtt.*", "shovel.*", "stomp.*", "stream.*", "tracing.*", "trust_store.*",
+		"auth_oauth2.*", "aws.*", "federation.*", "mqtt.*", "shovel.*", "stomp.*", "stream.*", "tracing.*", "trust_store.*",
 		"web_mqtt.*", "web_stomp.*", "anonymous_login_pass")
 }

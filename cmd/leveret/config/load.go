@@ -43,9 +43,9 @@ func Default() Options {
 		Limits:    Limits{Heartbeat: time.Minute, FrameMax: 131072, ChannelMax: 2047, MaxMessageSize: 128 << 20, ConsumerTimeout: 30 * time.Minute},
 		Alarms:    Alarms{MemoryRelative: 0.4, DiskAbsolute: 50_000_000},
 		Log:       Log{Categories: map[string]string{}, Console: Output{On: true}, Rotation: Rotation{Size: 10 << 20, Keep: 5}},
-		Management: Management{Web: Web{Port: 15672, TLS: TLS{Depth: 10}}, Headers: map[string]string{}, RatesMode: "basic",
+		Management: Management{Web: Web{Port: unset, TLSPort: unset, TLS: TLS{Depth: 10}}, Headers: map[string]string{}, RatesMode: "basic",
 			SessionTimeout: 8 * time.Hour, MaxBody: 20 << 20, CORSMaxAge: 30 * time.Minute, Retention: map[string]map[int]int{}, Interval: 5 * time.Second},
-		Prometheus: Web{Port: 15692, Path: "/metrics", TLS: TLS{Depth: 10}},
+		Prometheus: Web{Port: unset, TLSPort: unset, Path: "/metrics", TLS: TLS{Depth: 10}},
 	}
 }
 
@@ -190,12 +190,8 @@ func (l *loader) finish() {
 	if len(o.Listen.TLS) > 0 {
 		l.checkTLS("ssl_options", o.TLS)
 	}
-	if o.Management.Web.TLSPort != 0 {
-		l.checkTLS("management.ssl", o.Management.Web.TLS)
-	}
-	if o.Prometheus.TLSPort != 0 {
-		l.checkTLS("prometheus.ssl", o.Prometheus.TLS)
-	}
+	l.finishWeb("management", &o.Management.Web, 15672)
+	l.finishWeb("prometheus", &o.Prometheus, 15692)
 	if len(o.Listen.TCP)+len(o.Listen.TLS) == 0 {
 		l.fail(errors.New("listeners: there is none left to accept AMQP on"))
 	}
@@ -218,6 +214,29 @@ func (l *loader) finishNode() {
 	}
 	if _, err := os.Stat(o.Definitions); err != nil {
 		l.fail(fmt.Errorf("load_definitions: %w", err))
+	}
+}
+
+// unset is a port that nothing was said of.
+const unset = -1
+
+// finishWeb gives an HTTP listener its ports: as in RabbitMQ there is one in
+// clear unless only one with TLS was asked for, by its port or certificate.
+func (l *loader) finishWeb(prefix string, w *Web, usual int) {
+	switch {
+	case w.TLSPort == unset && w.TLS.CertFile != "":
+		w.TLSPort = usual - 1
+	case w.TLSPort == unset:
+		w.TLSPort = 0
+	}
+	if w.Port == unset {
+		w.Port = usual
+		if w.TLSPort != 0 && w.IP == "" {
+			w.Port = 0
+		}
+	}
+	if w.TLSPort != 0 {
+		l.checkTLS(prefix+".ssl", w.TLS)
 	}
 }
 

@@ -77,6 +77,13 @@ func TestValues(t *testing.T) {
 		{"old management listener", "management.listener.port = 15671\nmanagement.listener.ip = 127.0.0.1\nmanagement.listener.ssl = false", func(o Options) any {
 			return o.Management.Web.Port
 		}, 15671},
+		{"web ports", "", func(o Options) any { return webPorts(o) }, [4]int{15672, 0, 15692, 0}},
+		{"web with TLS only", "management.ssl.certfile = keys.go\nmanagement.ssl.keyfile = keys.go\nprometheus.ssl.port = 9\nprometheus.ssl.certfile = keys.go\nprometheus.ssl.keyfile = keys.go",
+			func(o Options) any { return webPorts(o) }, [4]int{0, 15671, 0, 9}},
+		{"web with both", "management.ssl.certfile = keys.go\nmanagement.ssl.keyfile = keys.go\nmanagement.tcp.port = 5\nprometheus.tcp.port = 0",
+			func(o Options) any { return webPorts(o) }, [4]int{5, 15671, 0, 0}},
+		{"old listener with TLS", "management.listener.port = 15671\nmanagement.listener.ssl = true\nmanagement.listener.ssl_opts.certfile = keys.go\nmanagement.listener.ssl_opts.keyfile = keys.go",
+			func(o Options) any { return webPorts(o) }, [4]int{0, 15671, 15692, 0}},
 		{"retention", "management.sample_retention_policies.basic.minute = 5\nmanagement.sample_retention_policies.basic.10 = 20", func(o Options) any { return o.Management.Retention },
 			map[string]map[int]int{"basic": {60: 5, 10: 20}}},
 		{"session", "management.login_session_timeout = 5", func(o Options) any { return o.Management.SessionTimeout }, 5 * time.Minute},
@@ -93,6 +100,10 @@ func TestValues(t *testing.T) {
 			}
 		})
 	}
+}
+
+func webPorts(o Options) [4]int {
+	return [4]int{o.Management.Web.Port, o.Management.Web.TLSPort, o.Prometheus.Port, o.Prometheus.TLSPort}
 }
 
 func TestRefused(t *testing.T) {

@@ -16,6 +16,7 @@ type Options struct {
 	TLS         TLS
 	Login       Login
 	FirstBoot   FirstBoot
+	Events      string // virtual host of amq.rabbitmq.event, with the plugin rabbitmq_event_exchange; empty: that of FirstBoot
 	Definitions string // a file, or a directory of files, imported at each start; empty: none
 	Limits      Limits
 	Alarms      Alarms
@@ -114,6 +115,7 @@ type Log struct {
 	File       Output
 	FileName   string // in Dir unless absolute; empty: no file
 	Rotation   Rotation
+	Exchange   bool // publish to amq.rabbitmq.log
 }
 
 // Output is one place that logs go to.

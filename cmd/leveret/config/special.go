@@ -115,7 +115,7 @@ func (w *Web) oldTLS(s Setting) error {
 	var secure bool
 	err := boolean(&secure)(s)
 	if secure {
-		w.TLSPort, w.TLSIP, w.Port, w.IP = w.Port, w.IP, 0, ""
+		w.TLSPort, w.TLSIP, w.Port, w.IP = w.Port, w.IP, unset, ""
 	}
 	return err
 }
