@@ -102,6 +102,10 @@ func addSettles(b *queue.Batch, list []settle) {
 			b.Settle(s.k.qc, s.from, s.to)
 		case queue.Discard:
 			b.Discard(s.k.qc, s.from, s.to)
+		case queue.Nack:
+			b.Nack(s.k.qc, s.from, s.to)
+		case queue.Reject:
+			b.Reject(s.k.qc, s.from, s.to)
 		default:
 			b.Requeue(s.k.qc, s.from, s.to)
 		}

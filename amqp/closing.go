@@ -12,8 +12,23 @@ import (
 
 // forced is a close that somebody else wants: the server, the broker.
 type forced struct {
-	mu  sync.Mutex
-	err *wire.Error
+	mu       sync.Mutex
+	err      *wire.Error
+	channels []overdue // that hold a delivery for too long
+}
+
+type overdue struct {
+	ch      *channel
+	timeout time.Duration
+}
+
+// takeChannels returns the channels that are to be closed, once.
+func (f *forced) takeChannels() []overdue {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	list := f.channels
+	f.channels = nil
+	return list
 }
 
 // take returns what is wanted, once; nil: nothing.
@@ -34,6 +49,28 @@ func (c *conn) force(err *wire.Error) {
 	c.forced.err = err
 	c.forced.mu.Unlock()
 	c.in.wake()
+}
+
+// overdue notes that a queue waits for an acknowledgement no longer. Called
+// under the queue's mutex, on any goroutine.
+func (ch *channel) overdue(timeout time.Duration) {
+	f := &ch.conn.forced
+	f.mu.Lock()
+	f.channels = append(f.channels, overdue{ch, timeout})
+	f.mu.Unlock()
+	ch.conn.in.wake()
+}
+
+// closeOverdue closes the channels whose deliveries were not acknowledged in
+// time (RabbitMQ: no method is named).
+func (c *conn) closeOverdue() {
+	for _, o := range c.forced.takeChannels() {
+		if c.channels.open[o.ch.id] == o.ch && o.ch.state == channelOpen {
+			c.fail(o.ch, 0, 0, wire.Errorf(wire.PreconditionFailed, "delivery acknowledgement on channel %d timed out. "+
+				"Timeout value used: %d ms. This timeout value can be configured, see consumers doc guide to learn more",
+				o.ch.id, o.timeout.Milliseconds()))
+		}
+	}
 }
 
 // fail ends what err is about. It is the one place that turns errors into

@@ -212,6 +212,7 @@ func (c *conn) attend() (next time.Time, err error) {
 		return next, errTimeout
 	}
 	if c.state == running {
+		c.closeOverdue()
 		if err := c.revisit(); err != nil {
 			return next, err
 		}

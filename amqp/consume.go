@@ -99,6 +99,7 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 	if err != nil {
 		return err
 	}
+	k.qc.Watch(ch.overdue)
 	ch.announce(k, m.NoWait)
 	k.qc.Start()
 	return nil

@@ -38,9 +38,9 @@ func (ch *channel) dispatch(m wire.Method) error {
 func (ch *channel) dispatchBasic(m wire.Method) error {
 	switch m := m.(type) {
 	case *wire.BasicNack:
-		return ch.settle(m.DeliveryTag, m.Multiple, reject(m.Requeue))
+		return ch.settle(m.DeliveryTag, m.Multiple, reject(m.Requeue, queue.Nack))
 	case *wire.BasicReject:
-		return ch.settle(m.DeliveryTag, false, reject(m.Requeue))
+		return ch.settle(m.DeliveryTag, false, reject(m.Requeue, queue.Reject))
 	case *wire.BasicQos:
 		return ch.qos(m)
 	case *wire.BasicConsume:
@@ -89,9 +89,10 @@ func (ch *channel) dispatchTopology(m wire.Method) error {
 // errUnimplemented is RabbitMQ's word for methods that no client may send.
 func errUnimplemented() error { return wire.Errorf(wire.CommandInvalid, "unimplemented method") }
 
-func reject(requeue bool) queue.Kind {
+// reject is what basic.nack or basic.reject means; back is its way of requeue.
+func reject(requeue bool, back queue.Kind) queue.Kind {
 	if requeue {
-		return queue.Requeue
+		return back
 	}
 	return queue.Discard
 }

@@ -49,6 +49,7 @@ func (ch *channel) getter(q *queue.Queue) *consumer {
 		ch.getters = make(map[*queue.Queue]*consumer)
 	}
 	g := &consumer{ch: ch, qc: q.Getter(), getter: true}
+	g.qc.Watch(ch.overdue)
 	ch.mu.Lock()
 	g.counts = ch.listing.counts.of(q)
 	ch.holders.add(g)

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/leveretmq/leveret/amqp/wire"
 	"github.com/leveretmq/leveret/broker/meta"
@@ -57,6 +58,9 @@ type Options struct {
 	// Version is RabbitMQ's version that clients are told; empty is that of
 	// Compatibility.
 	Version string
+	// ConsumerTimeout is how long a client may hold a delivery unless its queue
+	// or consumer says otherwise: 0 is 30 minutes as in RabbitMQ, negative for ever.
+	ConsumerTimeout time.Duration
 	// NodeName is shown to clients as the cluster's name.
 	NodeName string
 	// FirstBoot is what an empty node is filled with.
@@ -143,6 +147,9 @@ func Open(o Options) (*Broker, error) {
 	if err := o.Meta.Load(b.meta.Load); err != nil {
 		return nil, err
 	}
+	if b.opt.ConsumerTimeout == 0 {
+		b.opt.ConsumerTimeout = consumerTimeout
+	}
 	b.commits = newCommitter(o)
 	b.host = newHost(b)
 	b.events.init(b)
@@ -158,6 +165,8 @@ func Open(o Options) (*Broker, error) {
 	}
 	return b, nil
 }
+
+const consumerTimeout = 30 * time.Minute
 
 // raise makes the living half of what was loaded.
 func (b *Broker) raise() error {

@@ -122,7 +122,7 @@ func (b *Broker) deadLetter(f *finder, batch *queue.Batch, q *queue.Queue, w *qu
 	mode, priority := props.DeliveryMode, props.Priority
 	d.keys = d.apply(&props, w.Content.Route)
 	c := queue.Content{Route: wire.AppendRoute(nil, d.to, d.keys[0]), Props: props.Append(nil), Body: w.Content.Body, Shared: w.Content.Shared}
-	m := queue.Message{Content: c, Persistent: mode == 2, Priority: priority, TTL: -1}
+	m := queue.Message{Content: c, Persistent: mode == 2, Priority: priority, TTL: -1, Again: true}
 	if !f.send(batch, m, b.deadTargets(f, o.VHost, &d, &props, &m)) {
 		b.drops.Add(1)
 	}

@@ -301,7 +301,7 @@ func (b *Broker) release(f *finder, batch *queue.Batch, x *exchangeRef, w *queue
 		return
 	}
 	c := queue.Content{Route: w.Content.Route, Props: props, Body: w.Content.Body, Shared: w.Content.Shared}
-	m := queue.Message{Content: c, Persistent: view.DeliveryMode == 2, Priority: view.Priority, TTL: -1}
+	m := queue.Message{Content: c, Persistent: view.DeliveryMode == 2, Priority: view.Priority, TTL: -1, Again: true}
 	if view.Flags&wire.FlagExpiration != 0 {
 		m.TTL, _ = expiration(string(view.Expiration)) // checked when it was published
 	}

@@ -17,6 +17,8 @@ type level struct {
 	policyTargets string
 	// deliveryLimit is that of quorum queues that do not say theirs; 0: none.
 	deliveryLimit int64
+	// freeNacks: basic.nack does not count towards it.
+	freeNacks bool
 }
 
 const (
@@ -31,7 +33,7 @@ func levelOf(name string) (level, error) {
 	case "", "3.13":
 		return level{name: "3.13", reported: "3.13.7", named: true, policyTargets: newTargets}, nil
 	case "4.3":
-		return level{name: name, reported: "4.3.0", named: true, policyTargets: newTargets, deliveryLimit: 20}, nil
+		return level{name: name, reported: "4.3.0", named: true, policyTargets: newTargets, deliveryLimit: 20, freeNacks: true}, nil
 	}
 	return level{}, fmt.Errorf("compatibility %q: must be 3.10, 3.13 or 4.3", name)
 }

@@ -35,7 +35,7 @@ func (b *Broker) raiseQueue(def *meta.Queue, owner *Session) (*queueRef, error) 
 		args.DeliveryLimit = limit
 	}
 	o := queue.Options{ID: def.ID, VHost: def.VHost, Name: def.Name, Durable: def.Durable, Exclusive: def.Exclusive,
-		AutoDelete: def.AutoDelete, Arguments: args, Clock: b.opt.Clock, Host: b.host, Memory: &b.memory}
+		AutoDelete: def.AutoDelete, Arguments: args, Clock: b.opt.Clock, Host: b.host, Memory: &b.memory, ConsumerTimeout: max(b.opt.ConsumerTimeout, 0), FreeNacks: b.level.freeNacks}
 	if b.opt.Log != nil {
 		o.Log = b.opt.Log
 	}

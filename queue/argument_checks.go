@@ -15,7 +15,7 @@ const (
 	stream
 )
 
-// argument is one x-argument that RabbitMQ 3.10 knows: who understands it and
+// argument is one x-argument that RabbitMQ 3.10 knows, or of our own: who understands it and
 // how its value is checked. check returns the reason as RabbitMQ prints it, an
 // Erlang term, or "".
 type argument struct {
@@ -58,6 +58,17 @@ var declareArguments = []argument{
 	{"x-initial-cluster-size", stream, checkSize},
 	{"x-queue-leader-locator", quorum | stream, oneOf("invalid_queue_locator_arg", "client-local", "random", "least-leaders", "balanced")},
 	{"x-delivery-limit", quorum, nil}, // RabbitMQ does not look at its value
+	// Our own.
+	{"x-expire-anywhere", classic | quorum, checkBool},
+	{"x-delayed-retry-type", classic | quorum, oneOf("invalid_delayed_retry_type", "disabled", "all", "failed", "returned")},
+	{"x-delayed-retry-min", classic | quorum, checkExpires},
+	{"x-delayed-retry-max", classic | quorum, checkExpires},
+	{"x-delayed-retry-multiplier", classic | quorum, checkSize},
+	{"x-delayed-retry-jitter", classic | quorum, checkPercent},
+	{"x-message-deduplication", classic | quorum, checkBool},
+	{"x-cache-size", classic | quorum, checkSize},
+	{"x-cache-ttl", classic | quorum, checkExpires},
+	{dedupHeader, classic | quorum, checkString},
 }
 
 // maxTTL is ten years in milliseconds, RabbitMQ's ceiling of timers.
@@ -78,6 +89,13 @@ func checkBool(v any, _ wire.Table) string {
 }
 
 func unacceptable(v any) string { return fmt.Sprintf("{unacceptable_type,%s}", wire.TypeName(v)) }
+
+func checkString(v any, _ wire.Table) string {
+	if _, ok := v.(string); !ok {
+		return unacceptable(v)
+	}
+	return ""
+}
 
 func checkCount(v any, _ wire.Table) string {
 	n, ok := wire.Int(v)
@@ -107,6 +125,13 @@ func checkExpires(v any, _ wire.Table) string {
 func checkSize(v any, _ wire.Table) string {
 	if n, ok := wire.Int(v); ok && n == 0 {
 		return "{value_zero,0}"
+	}
+	return checkCount(v, nil)
+}
+
+func checkPercent(v any, _ wire.Table) string {
+	if n, _ := wire.Int(v); n > 100 {
+		return fmt.Sprintf("{max_value_exceeded,%d}", n)
 	}
 	return checkCount(v, nil)
 }

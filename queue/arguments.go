@@ -90,6 +90,9 @@ func (a *Arguments) Suits(vhost, name string, durable, exclusive, autoDelete boo
 func (a *Arguments) checkType(at place) error {
 	for _, f := range a.Table {
 		for _, known := range declareArguments {
+			if known.key == "x-delivery-limit" && a.Retry.active() != nil {
+				continue // then ours of any queue
+			}
 			if known.key == f.Name && !known.of(a.Type) {
 				return wire.Errorf(wire.PreconditionFailed, "invalid arg '%s' for %s of queue type rabbit_%s_queue", f.Name, at, a.Type)
 			}
@@ -116,31 +119,9 @@ func checkLocator(t wire.Table) error {
 // and do something else.
 func (a *Arguments) checkSupported(at place) error {
 	if a.Type == "stream" {
-		return at.unsupported("x-queue-type", a.Type)
-	}
-	for _, f := range a.Table {
-		if refused := laterArguments(f.Name, f.Value); refused {
-			return at.unsupported(f.Name, f.Value)
-		}
+		return at.invalid("x-queue-type", "the value 'stream' is not supported by this version")
 	}
 	return nil
-}
-
-func (p place) unsupported(key string, v any) error {
-	return wire.Errorf(wire.PreconditionFailed, "invalid arg '%s' for %s: the value '%v' is not supported by this version", key, p, v)
-}
-
-// laterArguments says whether an argument asks for something of a later version.
-func laterArguments(key string, v any) bool {
-	switch key {
-	case "x-delayed-retry-min", "x-delayed-retry-max", "x-delayed-retry-multiplier", "x-delayed-retry-jitter":
-		return true
-	case "x-delayed-retry-type":
-		return v != "disabled"
-	case "x-message-deduplication", "x-expire-anywhere":
-		return v != false
-	}
-	return false
 }
 
 // parse checks the arguments of basic.consume.

@@ -56,9 +56,9 @@ func TestArgumentErrors(t *testing.T) {
 		{"leader locator on classic", table("x-queue-leader-locator", "client-local"), "invalid arg 'x-queue-leader-locator'" + at + " of queue type rabbit_classic_queue"},
 		{"priority on quorum", table("x-queue-type", "quorum", "x-max-priority", int32(5)), "invalid arg 'x-max-priority'" + at + " of queue type rabbit_quorum_queue"},
 		{"ttl on stream", table("x-queue-type", "stream", "x-message-ttl", int32(5)), "invalid arg 'x-message-ttl'" + at + " of queue type rabbit_stream_queue"},
+		{"expire anywhere int", table("x-expire-anywhere", int32(1)), "invalid arg 'x-expire-anywhere'" + at + ": {unacceptable_type,signedint}"},
+		{"expire anywhere on stream", table("x-queue-type", "stream", "x-expire-anywhere", true), "invalid arg 'x-expire-anywhere'" + at + " of queue type rabbit_stream_queue"},
 		// Words of our own, after RabbitMQ's checks.
-		{"retry later", table("x-delayed-retry-min", int32(5)), "invalid arg 'x-delayed-retry-min'" + at + ": the value '5' is not supported by this version"},
-		{"retry type later", table("x-delayed-retry-type", "all"), "invalid arg 'x-delayed-retry-type'" + at + ": the value 'all' is not supported by this version"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := ParseArguments("v", "n", c.args)

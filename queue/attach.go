@@ -13,9 +13,11 @@ func (s *State) attach(c *Command, fx *Effects) {
 	s.holders[h.slot] = h
 	fx.Holder = h.slot
 	if spec == nil {
+		s.allow(h)
 		return
 	}
-	h.noAck, h.shared, h.prefetch = spec.NoAck, spec.Shared, spec.Prefetch
+	h.noAck, h.shared, h.prefetch, h.own = spec.NoAck, spec.Shared, spec.Prefetch, spec.Patience
+	s.allow(h)
 	h.passive = s.config.Single && s.consumers > 0
 	s.rota.attach(h, spec.Priority)
 	s.consumers++

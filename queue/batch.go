@@ -18,6 +18,7 @@ type Batch struct {
 	entries []*entry // of the record being made, with their refs
 	refs    []uint64
 	note    attribute // of that record
+	noted   bool      // there is something in note
 	attr    []byte
 	crowded *Queue // of the last Commit
 	spilled bool   // targets of the message being stored go to the log as volatile
@@ -70,6 +71,16 @@ func (b *Batch) Requeue(c *Consumer, from, to uint64) {
 	b.ops = append(b.ops, op{kind: Requeue, c: c, from: from, to: to})
 }
 
+// Nack requeues delivery ids for basic.nack: they may have to wait.
+func (b *Batch) Nack(c *Consumer, from, to uint64) {
+	b.ops = append(b.ops, op{kind: Nack, c: c, from: from, to: to})
+}
+
+// Reject requeues delivery ids for basic.reject: they may have to wait.
+func (b *Batch) Reject(c *Consumer, from, to uint64) {
+	b.ops = append(b.ops, op{kind: Reject, c: c, from: from, to: to})
+}
+
 // Recover requeues all that c holds.
 func (b *Batch) Recover(c *Consumer) { b.Requeue(c, 1, ^uint64(0)) }
 
@@ -118,6 +129,7 @@ func (b *Batch) Commit(log Log) uint64 {
 		}
 	}
 	b.unlock()
+	pos = max(pos, b.after)
 	b.empty()
 	return pos
 }
@@ -209,36 +221,66 @@ func (q *Queue) enqueue(w *work, n uint64) uint64 {
 	head := m.headSize()
 	c := Command{Kind: Enqueue, Loc: locPending | n, Size: uint32(head + len(m.Body)), TTL: -1}
 	c.Marks = headMark(head)
-	if q.logged && (m.Persistent || q.counting && q.quorum()) { // RabbitMQ: quorum queues keep everything
+	if m.Persistent && q.logged {
 		c.Marks |= markPersistent
 	}
-	if most := q.opt.Arguments.MaxPriority; most > 0 { // RabbitMQ: what is above counts as the highest
-		c.Marks |= uint32(min(m.Priority, most)) << priorityShift
+	if !q.plain {
+		q.qualify(m, &c)
 	}
 	if m.TTL >= 0 {
 		c.TTL = m.TTL * 1e6
 		c.Now = q.time(w)
 	}
+	if q.settings.Dedup.On {
+		if key := q.settings.Dedup.key(m.Props); key != "" {
+			c.Key = &Key{key, m.Again}
+		}
+	}
 	seq := q.state.index.tail
 	q.live.add(1, c.Size, c.Marks)
 	q.apply(w, &c)
 	if w.fx.Refused {
-		q.live.add(-1, c.Size, c.Marks)
-		w.refuse(m.Tag)
-		if seq == q.state.index.tail { // it does not even leave for the dead-letter exchange
-			return 0
-		}
-		q.live.add(1, c.Size, c.Marks&^markPersistent) // it leaves, and no restart brings it back
-		return seq
+		return q.refused(w, &c, m.Tag, seq)
 	}
 	q.counters.Published++
+	return seq
+}
+
+// qualify adds to the command of a message what a queue that is not plain asks
+// of it.
+func (q *Queue) qualify(m *Message, c *Command) {
+	if q.logged && q.quorum() { // RabbitMQ: kept whatever the delivery-mode
+		c.Marks |= markPersistent
+	}
+	// RabbitMQ: what is above the highest priority counts as that.
+	c.Marks |= uint32(min(m.Priority, q.opt.Arguments.MaxPriority)) << priorityShift
+	if q.settings.Dedup.On {
+		if key := q.settings.Dedup.key(m.Props); key != "" {
+			c.Key = &Key{key, m.Again}
+		}
+	}
+}
+
+// refused counts a message that the queue did not take and returns its number,
+// if it is there all the same: on its way to the dead-letter exchange.
+func (q *Queue) refused(w *work, c *Command, tag uint32, seq uint64) uint64 {
+	q.live.add(-1, c.Size, c.Marks)
+	if w.fx.Duplicate {
+		q.duplicate(w)
+		return 0
+	}
+	w.refuse(tag)
+	if seq == q.state.index.tail { // it does not even leave for the dead-letter exchange
+		return 0
+	}
+	q.live.add(1, c.Size, c.Marks&^markPersistent) // it leaves, and no restart brings it back
 	return seq
 }
 
 // settleStep bounds the ids that one command settles.
 const settleStep = 4096
 
-// settle applies Settle, Discard or Requeue of c's ids.
+// settle applies Settle, Discard, Requeue, Nack or Reject of c's ids.
 func (q *Queue) settle(w *work, kind Kind, c *Consumer, from, to uint64) {
 	if q.deleted || c.gone {
 		return
@@ -249,7 +291,7 @@ func (q *Queue) settle(w *work, kind Kind, c *Consumer, from, to uint64) {
 	}
 	for from = h.first(from, to); from != 0; from = h.first(from, to) {
 		end := to
-		if kind != Requeue && to-from >= settleStep {
+		if kind < Requeue && to-from >= settleStep {
 			end = from + settleStep - 1
 		}
 		q.apply(w, &Command{Kind: kind, Holder: c.slot, From: from, To: end})

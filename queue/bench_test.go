@@ -45,7 +45,8 @@ func (s *benchSink) Cancelled()  {}
 func (s *benchSink) Admit() bool { return true }
 
 func benchQueue(id uint64, log Log, mem *Memory) *Queue {
-	return New(Options{ID: id, VHost: "/", Name: "q", Durable: log != nil, Log: log, Clock: benchHost{}, Host: benchHost{}, Memory: mem})
+	return New(Options{ID: id, VHost: "/", Name: "q", Durable: log != nil, Log: log, Clock: benchHost{}, Host: benchHost{}, Memory: mem,
+		ConsumerTimeout: 30 * time.Minute})
 }
 
 // BenchmarkState is publish, deliver and ack of one message by the pure state.

@@ -14,6 +14,8 @@ const (
 	Settle                    // Holder, From, To (ids): acknowledged
 	Discard                   // Holder, From, To (ids): rejected without requeue
 	Requeue                   // Holder, From, To (ids): back to their places
+	Nack                      // as Requeue, by basic.nack
+	Reject                    // as Requeue, by basic.reject
 	Checkout                  // Holder: basic.get takes the head: effects Seq and ID
 	Recall                    // Holder: what is not sent goes back
 	Detach                    // Holder: no more deliveries; what is not sent goes back
@@ -22,7 +24,8 @@ const (
 	Leave                     // From (seq): a leaving message is settled
 	Withhold                  // From (seq): a message that was not sent cannot be read
 	Touch                     // the lease of an expiring queue is renewed
-	Tick                      // time passed: effects Dead, Gone, Lapsed, More
+	Tick                      // time passed: effects Dead, Gone, Lapsed, Overdue, More
+	Watch                     // something is held: look for who is overdue
 	Recover                   // all messages are restored: the first Tick
 	Configure                 // Config: what holds from now on; the lease begins anew
 	Drop                      // From (seq): delete, as Purge but whatever the status
@@ -40,9 +43,16 @@ type Command struct {
 	To     uint64
 	Loc    uint64
 	TTL    int64 // of the message, nanoseconds; negative: none
+	Key    *Key  // of the message; nil: none, or nobody asks
 	// Consumer is what Attach adds; nil adds a getter.
 	Consumer *ConsumerSpec
 	Config   *Config
+}
+
+// Key is what makes a message a duplicate of another.
+type Key struct {
+	Text  string
+	Again bool // the message is the broker's own, never a duplicate itself
 }
 
 // ConsumerSpec is what the state machine knows of a consumer.
@@ -51,7 +61,8 @@ type ConsumerSpec struct {
 	Priority  int32
 	NoAck     bool
 	Exclusive bool
-	Shared    bool // ask the channel's prefetch before each message
+	Shared    bool   // ask the channel's prefetch before each message
+	Patience  *int64 // its own timeout, nanoseconds; 0: none; nil: the queue's
 }
 
 // Gone is a message that left the queue for good.
@@ -88,24 +99,31 @@ type deadLetter struct {
 // Effects is what a command did, for the driver to carry out. The driver reuses
 // one value; Apply resets it.
 type Effects struct {
-	Seq     uint64
-	ID      uint64
-	Holder  uint32
-	N       int  // Purge: messages that went
-	Refused bool // Attach: in exclusive use; Enqueue: over the limit
-	Unused  bool // the last consumer of an auto-delete queue left
-	Lapsed  bool // the lease of an expiring queue ran out
-	More    bool // bounded work is left: apply Tick, or the same command from Seq
-	Touched []uint32
-	Gone    []Gone
-	Dead    []deadLetter
-	Back    []Back // messages of a counting queue that came back
+	Seq       uint64
+	ID        uint64
+	Holder    uint32
+	N         int  // Purge: messages that went
+	Duplicate bool // Enqueue: Refused because it is one of Seq, which may be gone
+	Refused   bool // Attach: in exclusive use; Enqueue: over the limit, or a duplicate
+	Unused    bool // the last consumer of an auto-delete queue left
+	Lapsed    bool // the lease of an expiring queue ran out
+	More      bool // bounded work is left: apply Tick, or the same command from Seq
+	Touched   []uint32
+	Gone      []Gone
+	Dead      []deadLetter
+	Back      []Back   // messages of a counting queue that came back
+	Overdue   []uint32 // holders that have held a delivery for too long
 }
 
 func (fx *Effects) reset() {
 	fx.Seq, fx.ID, fx.Holder, fx.N = 0, 0, 0, 0
-	fx.Refused, fx.Unused, fx.Lapsed, fx.More = false, false, false, false
-	fx.Touched, fx.Gone, fx.Dead, fx.Back = fx.Touched[:0], fx.Gone[:0], fx.Dead[:0], fx.Back[:0]
+	fx.Refused, fx.Duplicate, fx.Unused, fx.Lapsed, fx.More = false, false, false, false, false
+	fx.Touched, fx.Gone, fx.Dead, fx.Back, fx.Overdue = fx.Touched[:0], fx.Gone[:0], fx.Dead[:0], fx.Back[:0], fx.Overdue[:0]
+}
+
+// rare says whether there are effects that most commands do not have.
+func (fx *Effects) rare() bool {
+	return len(fx.Dead)|len(fx.Back)|len(fx.Overdue) != 0 || fx.Unused || fx.Lapsed
 }
 
 // touch notes that a holder has something to send.

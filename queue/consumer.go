@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"time"
+
 	"github.com/leveretmq/leveret/amqp/wire"
 )
 
@@ -59,6 +61,7 @@ type Consumer struct {
 	ended   bool      // no more deliveries
 	gone    bool      // released: it holds nothing
 	kin     *Consumer // the next of those with its channel, in a ring; nil: alone
+	overdue func(timeout time.Duration)
 }
 
 // Attach adds a consumer. Nothing is delivered before Start. The error is a
@@ -75,7 +78,11 @@ func (q *Queue) Attach(o ConsumerOptions) (*Consumer, error) {
 		}
 		o.Exclusive = false // RabbitMQ: ignored
 	}
-	spec := &ConsumerSpec{int(o.Prefetch), o.Priority, o.NoAck, o.Exclusive, o.Shared}
+	spec := &ConsumerSpec{Prefetch: int(o.Prefetch), Priority: o.Priority, NoAck: o.NoAck, Exclusive: o.Exclusive, Shared: o.Shared}
+	if ms := timeout(o.Arguments); ms != nil {
+		*ms *= int64(time.Millisecond)
+		spec.Patience = ms
+	}
 	var err error
 	q.locked(func(w *work) { err = q.attach(w, c, spec) })
 	if err != nil {

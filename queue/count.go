@@ -21,8 +21,19 @@ type Back struct {
 func (s *State) comeBack(seq uint64, how comeback, fx *Effects) {
 	e := s.index.entry(seq)
 	s.held--
-	if how != unsent && s.config.Counting && !s.count(seq, e, fx) {
+	free := how == unsent || how == nacked && s.config.FreeNacks && s.config.Retry == nil
+	if !free && s.config.Counting && !s.count(seq, e, fx) {
 		s.bury(seq, e, reasonDeliveryLimit, fx)
+		return
+	}
+	r := s.config.Retry
+	waits := r != nil && r.waits(how)
+	if (waits || s.config.ExpireAnywhere) && s.index.deadline(seq, e) <= s.now {
+		s.bury(seq, e, reasonExpired, fx)
+		return
+	}
+	if waits {
+		s.wait(seq, e, r)
 		return
 	}
 	e.meta = e.meta&^statusMask | statusReady

@@ -47,7 +47,7 @@ func (q *Queue) deletable(ifUnused, ifEmpty bool) error {
 		return q.errMissing()
 	case ifUnused && q.state.consumers > 0:
 		return wire.Errorf(wire.PreconditionFailed, "queue '%s' in vhost '%s' in use", q.opt.Name, q.opt.VHost)
-	case ifEmpty && q.state.ready > 0:
+	case ifEmpty && q.state.ready+q.state.waiting > 0:
 		return wire.Errorf(wire.PreconditionFailed, "queue '%s' in vhost '%s' not empty", q.opt.Name, q.opt.VHost)
 	}
 	return nil

@@ -43,3 +43,14 @@ func (d *deque[T]) pop() {
 		d.ring = nil
 	}
 }
+
+// tidy drops the values that keep does not want.
+func (d *deque[T]) tidy(keep func(v T) bool) {
+	for range d.n {
+		v := *d.front()
+		d.pop()
+		if keep(v) {
+			d.push(v)
+		}
+	}
+}

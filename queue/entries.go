@@ -23,6 +23,7 @@ const (
 	markDelivered  = 1 << 3 // a sink took it once: the next delivery is redelivered
 	markTimed      = 1 << 4 // has a deadline
 	markCounted    = 1 << 5 // came back to a counting queue
+	markWaiting    = 1 << 7 // of a leaving one: it waits to be delivered again
 	markOut        = 1 << 6 // as the log has it, was sent and neither came back nor ended
 )
 
@@ -90,18 +91,18 @@ func (x *index) entry(seq uint64) *entry {
 }
 
 // push stores e under the next number.
-func (x *index) push(e entry, deadline int64) uint64 {
-	seq := x.tail
+func (x *index) push(e entry, deadline int64) (seq uint64, at *entry) {
+	seq = x.tail
 	x.tail++
-	x.put(seq, e, deadline)
+	at = x.put(seq, e, deadline)
 	if seq&blockMask == 0 {
 		x.trim(seq>>blockShift - 1)
 	}
-	return seq
+	return seq, at
 }
 
 // put stores e where no message is.
-func (x *index) put(seq uint64, e entry, deadline int64) {
+func (x *index) put(seq uint64, e entry, deadline int64) *entry {
 	s := x.slots.at(seq >> blockShift)
 	if s == nil || s.block == nil {
 		x.slots.set(seq>>blockShift, slot{block: x.mem.block()})
@@ -115,7 +116,9 @@ func (x *index) put(seq uint64, e entry, deadline int64) {
 		s.deadlines[seq&blockMask] = deadline
 		e.meta |= markTimed
 	}
-	s.block[seq&blockMask] = e
+	at := &s.block[seq&blockMask]
+	*at = e
+	return at
 }
 
 // free removes the entry of seq. The block being filled stays even when empty,

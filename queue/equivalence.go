@@ -16,7 +16,7 @@ func (a Arguments) Inequivalent(vhost, name string, received wire.Table) error {
 	at := place{vhost, name}
 	for i := range declareArguments {
 		key := declareArguments[i].key
-		if !declareArguments[i].of(a.Type) && key != "x-queue-type" {
+		if !declareArguments[i].of(a.Type) && key != "x-queue-type" && !(key == "x-delivery-limit" && a.Retry.active() != nil) {
 			continue
 		}
 		current, has := a.Table.Get(key)

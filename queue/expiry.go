@@ -6,6 +6,10 @@ const expireStep = 4096
 // expire ends the messages at the head whose time is over. RabbitMQ's classic
 // queues look at the head only: a shorter TTL behind a longer one waits.
 func (s *State) expire(now int64, fx *Effects) {
+	if s.config.ExpireAnywhere {
+		s.expireAnywhere(now, fx)
+		return
+	}
 	for s.ready > 0 {
 		seq := s.head()
 		e := s.index.entry(seq)
@@ -23,11 +27,17 @@ func (s *State) expire(now int64, fx *Effects) {
 
 // tick lets time pass: what it ends, it ends in order.
 func (s *State) tick(now int64, fx *Effects) {
+	if len(s.retries) > 0 {
+		s.resume(fx)
+	}
 	s.trim(now, fx)
 	if s.timed > 0 {
 		s.expire(now, fx)
 	}
 	s.dispatch(now, fx)
+	if s.looks.next != 0 && s.looks.next <= now {
+		s.watch(now, fx)
+	}
 	if s.leaseEnd() <= now {
 		fx.Lapsed = true
 		s.idleSince = now // said once; again after another lease if it still exists
@@ -43,17 +53,25 @@ func (s *State) leaseEnd() int64 {
 }
 
 // Deadline is when the next Tick is due, noDeadline when never: the head's
-// while it is ready, or the end of the lease.
+// while it is ready, the end of the lease, or the next look at what is held.
 func (s *State) Deadline() int64 {
 	at := s.leaseEnd()
-	if s.timed > 0 && s.ready > 0 {
+	if s.looks.next != 0 {
+		at = min(at, s.looks.next)
+	}
+	if len(s.retries) > 0 {
+		at = min(at, s.retries[0].at)
+	}
+	if len(s.expiries) > 0 {
+		at = min(at, s.expiries[0].at)
+	} else if s.timed > 0 && s.ready > 0 && !s.config.ExpireAnywhere {
 		seq := s.head()
 		at = min(at, s.index.deadline(seq, s.index.entry(seq)))
 	}
 	return at
 }
 
-// Timed says whether commands need the time at all.
+// Timed says whether every command needs the time.
 func (s *State) Timed() bool {
-	return s.timed > 0 || s.config.TTL >= 0 || s.config.Lease > 0
+	return s.timed > 0 || s.config.TTL >= 0 || s.config.Lease > 0 || s.config.Retry != nil || s.waiting > 0 || s.config.Dedup.TTL > 0
 }

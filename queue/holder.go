@@ -16,6 +16,11 @@ type holder struct {
 	shared   bool // the channel's prefetch is asked as well
 	prefetch int  // 0: unlimited
 
+	own      *int64      // its own timeout; nil: the queue's
+	patience int64       // how long it may hold a delivery; 0: for ever
+	marks    deque[mark] // what had been sent at the last looks
+	overdue  bool        // said once
+
 	held  window[uint64] // delivery id -> sequence number
 	count int            // messages held, sent or not
 	last  uint64         // last id given

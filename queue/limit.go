@@ -55,7 +55,7 @@ func (s *State) refuse(c *Command, fx *Effects) bool {
 	}
 	fx.Refused = true
 	if l.Overflow == RejectPublishDLX && s.config.DeadLetter {
-		fx.Seq = s.index.push(entry{c.Loc, c.Size, c.Marks&^markPersistent | statusLeaving}, noDeadline)
+		fx.Seq, _ = s.index.push(entry{c.Loc, c.Size, c.Marks&^markPersistent | statusLeaving}, noDeadline)
 		s.leaving++
 		fx.Dead = append(fx.Dead, deadLetter{fx.Seq, reasonMaxLength})
 	}

@@ -151,8 +151,11 @@ func (p *player) step() {
 		p.note("pass %v", d)
 		p.n.now += d
 		p.host.pass(d)
+		p.host.pages()
+		p.n.resume()
+		p.n.trim()
 		p.n.expire()
-		p.check(nil)
+		p.check(p.n.dispatch(p.n.credit()))
 	case 13:
 		p.note("dead letters")
 		p.deadLetters()
@@ -211,9 +214,9 @@ func (p *player) settleSome() {
 	from := ids[p.r.IntN(len(ids))]
 	to := from + uint64(p.r.IntN(4))
 	b := NewBatch()
-	op := p.r.IntN(3)
+	op := p.r.IntN(5)
 	p.note("settle op %d ids %d-%d", op, from, to)
-	[]func(*Consumer, uint64, uint64){b.Settle, b.Discard, b.Requeue}[op](c.c, from, to)
+	[]func(*Consumer, uint64, uint64){b.Settle, b.Discard, b.Requeue, b.Nack, b.Reject}[op](c.c, from, to)
 	b.Commit(p.log)
 	p.host.pages()
 	for _, id := range ids {
@@ -227,8 +230,8 @@ func (p *player) settleSome() {
 			p.n.remove(m)
 		case 1:
 			p.n.bury(m, "rejected")
-		case 2:
-			p.n.comeBack(m, true)
+		default:
+			p.n.comeBack(m, true, op == 3)
 		}
 	}
 	p.n.trim()
@@ -276,7 +279,7 @@ func (p *player) release(c *naiveConsumer) {
 	c.c.Release()
 	p.host.pages()
 	for _, id := range slices.Sorted(maps.Keys(c.held)) {
-		p.n.comeBack(c.held[id], false)
+		p.n.comeBack(c.held[id], false, false)
 	}
 	p.n.trim()
 	p.check(p.n.dispatch(p.n.credit()))
@@ -370,7 +373,7 @@ func (p *player) rare() {
 		if n, _ := p.q.Purge(); n != ready {
 			p.fail("purged %d of %d", n, ready)
 		}
-		p.n.messages = slices.DeleteFunc(p.n.messages, func(m *naiveMessage) bool { return m.holder == nil && !m.leaving })
+		p.n.messages = slices.DeleteFunc(p.n.messages, func(m *naiveMessage) bool { return m.ready() })
 		p.n.first = nil
 		p.check(nil)
 	case 1:
@@ -430,6 +433,14 @@ func TestAgainstNaiveModel(t *testing.T) {
 		{"durable with priorities", true, append(table("x-max-priority", int32(3)), dlx)},
 		{"transient with priorities, ttl and length", false, append(table("x-max-priority", int32(2)), ttl, length, dlx)},
 		{"durable with priorities, ttl and bytes", true, append(table("x-max-priority", int32(9), "x-max-length-bytes", int32(12)), ttl)},
+		{"expiring anywhere", true, append(table("x-expire-anywhere", true), dlx)},
+		{"expiring anywhere, with ttl, priorities and length", false, append(table("x-expire-anywhere", true, "x-max-priority", int32(2)), dlx, ttl, length)},
+		{"quorum, expiring anywhere", true, append(table("x-expire-anywhere", true, "x-delivery-limit", int32(2)), isQuorum, dlx, ttl)},
+		{"retry of nacks", true, append(table("x-delayed-retry-type", "returned", "x-delayed-retry-min", int32(20)), dlx)},
+		{"retry of nacks, with ttl, limit, length and priorities", true, append(table("x-delayed-retry-type", "returned",
+			"x-delayed-retry-min", int32(20), "x-delivery-limit", int32(2), "x-max-priority", int32(2)), dlx, length, ttl)},
+		{"quorum with retry of nacks, expiring anywhere", true, append(table("x-delayed-retry-type", "returned",
+			"x-delayed-retry-min", int32(20), "x-delivery-limit", int32(2), "x-expire-anywhere", true), dlx, ttl, isQuorum)},
 		{"quorum", true, wire.Table{isQuorum, dlx}},
 		{"quorum with ttl and length", true, wire.Table{isQuorum, dlx, ttl, length}},
 		{"quorum with limit", true, append(table("x-delivery-limit", int32(2)), isQuorum, dlx)},

@@ -21,6 +21,8 @@ type naive struct {
 	maxBytes  int
 	overflow  string
 	quorum    bool
+	retry     time.Duration  // first delay of nacks; 0: none
+	anywhere  bool           // deadlines act anywhere
 	single    *naiveConsumer // the active one of a queue that has one
 	sac       bool
 	highest   int             // priority
@@ -46,6 +48,13 @@ func newNaive(args wire.Table) *naive {
 			n.overflow = f.Value.(string)
 		case "x-single-active-consumer":
 			n.sac = true
+		case "x-delayed-retry-min":
+			n.retry = time.Duration(f.Value.(int32)) * time.Millisecond
+			if n.limit < 0 {
+				n.limit = retryLimit
+			}
+		case "x-expire-anywhere":
+			n.anywhere = true
 		case "x-max-priority":
 			n.highest = int(f.Value.(int32))
 		case "x-queue-type":
@@ -63,6 +72,7 @@ type naiveMessage struct {
 	delivered  bool
 	leaving    bool
 	refused    bool
+	due        time.Duration // waits until then; 0: does not
 	serial     int
 	priority   int
 	count      int           // how often it came back
@@ -70,6 +80,8 @@ type naiveMessage struct {
 	deadline   time.Duration // 0: none
 	holder     *naiveConsumer
 }
+
+func (m *naiveMessage) ready() bool { return m.holder == nil && !m.leaving && m.due == 0 }
 
 type naiveConsumer struct {
 	c        *Consumer
@@ -82,13 +94,13 @@ type naiveConsumer struct {
 
 func (n *naive) head() *naiveMessage {
 	for _, m := range n.first {
-		if m.holder == nil && !m.leaving {
+		if m.ready() {
 			return m
 		}
 	}
 	var head *naiveMessage
 	for _, m := range n.messages {
-		if m.holder == nil && !m.leaving && (head == nil || m.priority > head.priority) {
+		if m.ready() && (head == nil || m.priority > head.priority) {
 			head = m
 		}
 	}
@@ -106,13 +118,31 @@ func (n *naive) handOut(m *naiveMessage) {
 	n.first = slices.DeleteFunc(n.first, func(x *naiveMessage) bool { return x == m })
 }
 
-// comeBack returns a held message; again says that it was requeued.
-func (n *naive) comeBack(m *naiveMessage, again bool) {
+// comeBack returns a held message; again says that it was requeued, nack that
+// it was so by basic.nack.
+func (n *naive) comeBack(m *naiveMessage, again, nack bool) {
 	m.holder = nil
-	if !n.quorum {
+	if (n.quorum || n.limit >= 0) && !n.count(m) {
 		return
 	}
-	if !n.count(m) {
+	waits := nack && n.retry > 0
+	if (waits || n.anywhere) && m.deadline != 0 && m.deadline <= n.now {
+		n.bury(m, "expired")
+		return
+	}
+	if waits {
+		m.due = n.now + time.Duration(m.count)*n.retry
+		if m.deadline != 0 {
+			m.due = min(m.due, m.deadline)
+		}
+		return
+	}
+	n.place(m, again)
+}
+
+// place puts a message that came back into the order.
+func (n *naive) place(m *naiveMessage, again bool) {
+	if !n.quorum {
 		return
 	}
 	if again && n.limit < 0 {
@@ -120,6 +150,26 @@ func (n *naive) comeBack(m *naiveMessage, again bool) {
 		n.messages = append(n.messages, m)
 	} else {
 		n.first = append(n.first, m)
+	}
+}
+
+// resume brings back what has waited.
+func (n *naive) resume() {
+	for {
+		var first *naiveMessage
+		for _, m := range n.messages {
+			if m.due != 0 && m.due <= n.now && (first == nil || m.due < first.due || m.due == first.due && m.serial < first.serial) {
+				first = m
+			}
+		}
+		if first == nil {
+			return
+		}
+		if first.due = 0; first.deadline != 0 && first.deadline <= n.now {
+			n.bury(first, "expired")
+		} else {
+			n.place(first, false)
+		}
 	}
 }
 
@@ -139,7 +189,8 @@ func (n *naive) restart() {
 	n.first = nil
 	slices.SortFunc(n.messages, func(a, b *naiveMessage) int { return a.serial - b.serial })
 	for _, m := range slices.Clone(n.messages) {
-		if n.quorum && m.out {
+		m.due = 0
+		if (n.quorum || n.limit >= 0) && m.out {
 			n.count(m)
 		}
 	}
@@ -155,6 +206,19 @@ func (n *naive) bury(m *naiveMessage, why string) {
 }
 
 func (n *naive) expire() {
+	for n.anywhere {
+		var first *naiveMessage
+		for _, m := range n.messages {
+			ready := m.ready() && m.deadline != 0 && m.deadline <= n.now
+			if ready && (first == nil || m.deadline < first.deadline || m.deadline == first.deadline && m.serial < first.serial) {
+				first = m
+			}
+		}
+		if first == nil {
+			return
+		}
+		n.bury(first, "expired")
+	}
 	for m := n.head(); m != nil && m.deadline != 0 && m.deadline <= n.now; m = n.head() {
 		n.bury(m, "expired")
 	}
@@ -207,7 +271,7 @@ func (n *naive) dispatch(credit int) (out []*naiveMessage) {
 // over says whether the ready messages and one more of that size are too many.
 func (n *naive) over(more, size int) bool {
 	for _, m := range n.messages {
-		if m.holder == nil && !m.leaving {
+		if m.ready() {
 			more++
 			size += len(m.body)
 		}
@@ -251,7 +315,7 @@ func (n *naive) publish(m *naiveMessage, credit int) []*naiveMessage {
 func (n *naive) counts() (ready, unacked int) {
 	for _, m := range n.messages {
 		switch {
-		case m.leaving:
+		case m.leaving || m.due != 0:
 		case m.holder == nil:
 			ready++
 		default:

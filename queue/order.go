@@ -8,6 +8,7 @@ type order struct {
 	next     uint64   // first message never checked out
 	returned returned // ready messages before next
 	lanes    *lanes   // of a priority or quorum queue; else nil
+	stale    int      // messages that left from the middle since the last tidy
 }
 
 // comeback says how a message comes back.
@@ -16,7 +17,9 @@ type comeback uint8
 const (
 	unsent   comeback = iota // it was never sent
 	lost                     // its consumer is gone
-	requeued                 // by nack, reject or recover
+	requeued                 // by basic.recover
+	nacked                   // by basic.nack
+	rejected                 // by basic.reject
 )
 
 // lanes are the lists of a queue that is not plain.
@@ -51,10 +54,25 @@ func (o *order) init(c *Config) {
 func (o *order) reset(tail uint64) {
 	o.next = tail
 	o.returned.reset()
+	o.stale = 0
 	if o.lanes != nil {
 		clear(o.lanes.priorities)
 		o.lanes.first, o.lanes.last = deque[uint64]{}, deque[round]{}
 	}
+}
+
+// tidy drops from the lists what keep does not want.
+func (o *order) tidy(keep func(seq uint64) bool) {
+	o.returned.tidy(keep)
+	if o.lanes == nil {
+		return
+	}
+	for i := range o.lanes.priorities {
+		o.lanes.priorities[i].returned.tidy(keep)
+		o.lanes.priorities[i].fresh.tidy(keep)
+	}
+	o.lanes.first.tidy(keep)
+	o.lanes.last.tidy(func(r round) bool { return keep(r.seq) })
 }
 
 // isReady says whether seq is a ready message.
@@ -171,7 +189,7 @@ func (s *State) rejoin(seq uint64, e *entry, how comeback) {
 		l.priorities[e.priority()].returned.push(seq)
 	case how == unsent:
 		l.first.pushFront(seq)
-	case how == requeued && s.config.DeliveryLimit < 0:
+	case how >= requeued && s.config.DeliveryLimit < 0:
 		l.last.push(round{seq, s.index.tail})
 	default:
 		l.first.push(seq)

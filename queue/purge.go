@@ -32,14 +32,18 @@ func (s *State) uncount(status uint32, e *entry) {
 	case statusHeld:
 		s.held--
 	case statusLeaving:
-		s.leaving--
+		if e.meta&markWaiting != 0 {
+			s.waiting--
+		} else {
+			s.leaving--
+		}
 	}
 }
 
 // leave settles a message that was dead-lettered.
 func (s *State) leave(seq uint64, fx *Effects) {
 	e := s.index.entry(seq)
-	if e == nil || e.meta&statusMask != statusLeaving {
+	if e == nil || e.meta&(statusMask|markWaiting) != statusLeaving {
 		return
 	}
 	s.leaving--

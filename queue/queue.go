@@ -14,6 +14,7 @@ type Message struct {
 	Content
 	Persistent bool
 	Priority   uint8
+	Again      bool   // the broker's own, e.g. a dead letter: never a duplicate
 	Tag        uint32 // the caller's own, see Batch.Refused
 	TTL        int64  // milliseconds of its expiration property; negative: none
 }
@@ -34,6 +35,10 @@ type Options struct {
 	// ArenaBytes bounds the bodies kept in memory that are not in the log; what
 	// is beyond goes to the log, to be gone at the next start. 0 is 8 MiB.
 	ArenaBytes int64
+	FreeNacks  bool // basic.nack does not count towards the delivery limit
+	// ConsumerTimeout is how long a delivery may be held by whom neither the
+	// queue nor the consumer says; 0 is for ever.
+	ConsumerTimeout time.Duration
 }
 
 const arenaDefault = 8 << 20
@@ -57,6 +62,7 @@ type Queue struct {
 	run       span   // settled messages whose fact is not yet in the append
 	sent      []span // sent messages of a counting queue whose fact is not yet
 	counting  bool   // returns are counted
+	plain     bool   // nothing is asked of a message but its size and time
 	armed     int64  // when the host was asked to tick, noDeadline when not
 	deleted   bool
 	counters  Counters
@@ -75,7 +81,6 @@ func New(o Options) *Queue {
 	q := &Queue{opt: o, logged: o.Durable && !o.Exclusive && o.Log != nil, epoch: o.Clock.Now(), armed: noDeadline}
 	q.settings = o.Arguments.Settings
 	config := q.config()
-	q.counting = config.Counting
 	q.state = NewState(config, o.Memory, q.admit)
 	q.arena.init(o.Memory)
 	q.locked(func(w *work) {}) // an expiring queue's lease begins
@@ -105,7 +110,7 @@ func (q *Queue) Touch() {
 func (q *Queue) Tick(time.Time) {
 	q.locked(func(w *work) {
 		q.armed = noDeadline
-		q.apply(w, &Command{Kind: Tick})
+		q.apply(w, &Command{Kind: Tick, Now: q.time(w)})
 	})
 }
 

@@ -17,13 +17,16 @@ func (q *Queue) Restore(pos uint64, size uint32, flags uint8, index uint64, attr
 	}
 	deadline := int64(noDeadline)
 	a := parseAttribute(attr)
-	if a.deadline != noDeadline {
+	if a.deadline != 0 {
 		deadline = (a.deadline - q.epoch.UnixMilli()) * 1e6
 		q.state.timed++
 	}
 	e.meta |= headMark(a.head) | uint32(min(a.priority, q.opt.Arguments.MaxPriority))<<priorityShift
 	q.state.restore(index, e, deadline)
 	q.live.add(1, size, e.meta)
+	if a.key != "" && q.state.dedup != nil {
+		q.state.dedup.remember(index, a.key, (a.came-q.epoch.UnixMilli())*1e6)
+	}
 }
 
 // restore puts a message at its number.
@@ -101,6 +104,7 @@ func (q *Queue) Restored(clean bool) {
 // recover brings the restored messages in order. What was with a consumer when
 // the node ended has come back.
 func (s *State) recover(fx *Effects) {
+	s.appointAll()
 	if !s.config.Counting && s.lanes == nil {
 		return
 	}
@@ -172,8 +176,10 @@ func Relocate(qs []*Queue, pos uint64, refs []uint64, move func(live []uint64) u
 		for i, q := range qs {
 			if q != nil {
 				if e := q.heldAt(pos, refs[2*i+1]); e != nil {
+					if to != pos { // else move only asked
+						q.relocated(refs[2*i+1], e)
+					}
 					e.loc = to
-					q.relocated(refs[2*i+1], e)
 				}
 			}
 		}

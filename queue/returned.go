@@ -56,3 +56,14 @@ func (r *returned) reset() {
 	}
 	*r = (*r)[:0]
 }
+
+// tidy drops the numbers that keep does not want.
+func (r *returned) tidy(keep func(seq uint64) bool) {
+	old := *r
+	*r = old[:0]
+	for _, seq := range old {
+		if keep(seq) {
+			r.push(seq)
+		}
+	}
+}

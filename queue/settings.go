@@ -18,6 +18,10 @@ type Settings struct {
 	MaxLengthBytes       *int64 // max-length-bytes, of their bodies; nil: none
 	Overflow             string // overflow; "" is drop-head
 	DeliveryLimit        *int64 // delivery-limit; nil or negative: none
+	ExpireAnywhere       bool   // expire-anywhere
+	Retry                DelayedRetry
+	Dedup                Deduplication
+	ConsumerTimeout      *time.Duration // consumer-timeout; 0: none; nil: the node's
 }
 
 // readSettings takes the values out of a checked table.
@@ -35,6 +39,13 @@ func readSettings(t wire.Table) (s Settings) {
 		s.Overflow = v.(string)
 	}
 	s.DeliveryLimit = number(t, "x-delivery-limit")
+	s.Retry, s.Dedup = readRetry(t), readDedup(t)
+	anywhere, _ := t.Get("x-expire-anywhere")
+	s.ExpireAnywhere = anywhere == true
+	if ms := timeout(t); ms != nil {
+		d := time.Duration(*ms) * time.Millisecond
+		s.ConsumerTimeout = &d
+	}
 	s.DeadLetterExchange = optional(t, "x-dead-letter-exchange")
 	s.DeadLetterRoutingKey = optional(t, "x-dead-letter-routing-key")
 	return s
@@ -56,18 +67,36 @@ func number(t wire.Table, key string) *int64 {
 	return nil
 }
 
-// config is what the settings mean to the state machine.
+// timeout is an x-consumer-timeout in milliseconds. A value that makes no sense
+// is none: older versions of RabbitMQ do not know the argument.
+func timeout(t wire.Table) *int64 {
+	if ms := number(t, "x-consumer-timeout"); ms != nil && *ms >= 0 && *ms <= maxTTL {
+		return ms
+	}
+	return nil
+}
+
+// config is what the settings mean to the state machine, and to the driver's
+// short ways.
 func (q *Queue) config() Config {
 	s := &q.settings
 	c := Config{TTL: -1, Lease: int64(s.Expires), DeadLetter: s.DeadLetterExchange != nil, AutoDelete: q.opt.AutoDelete,
-		Limit: s.limit(), Quorum: q.quorum(), Single: q.opt.Arguments.SingleActive, Priorities: q.opt.Arguments.MaxPriority, DeliveryLimit: -1}
+		Limit: s.limit(), Quorum: q.quorum(), Single: q.opt.Arguments.SingleActive, Priorities: q.opt.Arguments.MaxPriority, DeliveryLimit: -1,
+		ExpireAnywhere: s.ExpireAnywhere, Retry: s.Retry.active(), FreeNacks: q.opt.FreeNacks, Dedup: s.Dedup, Patience: int64(q.opt.ConsumerTimeout)}
 	if s.HasTTL {
 		c.TTL = int64(s.TTL)
+	}
+	if s.ConsumerTimeout != nil {
+		c.Patience = int64(*s.ConsumerTimeout)
+	}
+	if c.Retry != nil {
+		c.DeliveryLimit = retryLimit
 	}
 	if s.DeliveryLimit != nil {
 		c.DeliveryLimit = *s.DeliveryLimit
 	}
-	c.Counting = c.Quorum || c.DeliveryLimit >= 0
+	c.Counting = c.Quorum || c.DeliveryLimit >= 0 || c.Retry != nil
+	q.counting, q.plain = c.Counting, !c.Quorum && c.Priorities == 0 && !c.Dedup.On && s.MaxLengthBytes == nil
 	return c
 }
 
@@ -88,7 +117,6 @@ func (q *Queue) Configure(s Settings) {
 	q.locked(func(w *work) {
 		q.settings = s
 		config := q.config()
-		q.counting = config.Counting
 		q.apply(w, &Command{Kind: Configure, Now: q.time(w), Config: &config})
 	})
 }

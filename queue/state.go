@@ -6,11 +6,18 @@ type Config struct {
 	Lease      int64 // x-expires, nanoseconds; 0: none
 	DeadLetter bool  // messages that end without being consumed go to the broker
 	AutoDelete bool
-	Limit      *Limit // nil: none
-	Quorum     bool   // order of a quorum queue
-	Single     bool   // one consumer at a time is active
-	Priorities uint8  // highest priority; 0: none
-	Counting   bool   // count how often a message comes back
+	// ExpireAnywhere lets deadlines act wherever a message stands.
+	ExpireAnywhere bool
+	Limit          *Limit // nil: none
+	Quorum         bool   // order of a quorum queue
+	Single         bool   // one consumer at a time is active
+	Priorities     uint8  // highest priority; 0: none
+	Counting       bool   // count how often a message comes back
+	// FreeNacks leaves basic.nack out of the count (RabbitMQ 4.3).
+	FreeNacks bool
+	Retry     *DelayedRetry // nil: none
+	Dedup     Deduplication
+	Patience  int64 // how long a delivery may be held, nanoseconds; 0: for ever
 	// DeliveryLimit is how often it may, of a counting queue; negative: always.
 	DeliveryLimit int64
 }
@@ -40,7 +47,18 @@ type State struct {
 	leaving   int
 	timed     int   // messages with a deadline
 	bytes     int64 // bodies of the ready messages
-	idleSince int64 // start of the lease when there is no consumer
+	times
+	dedup *dedup // nil: keys mean nothing
+}
+
+// times is what the state machine knows of the time.
+type times struct {
+	now       int64        // of the command
+	idleSince int64        // start of the lease when there is no consumer
+	looks     looks        // for overdue holders
+	expiries  appointments // deadlines, if they act anywhere
+	retries   appointments // ends of waiting
+	waiting   int          // messages that wait to be delivered again
 }
 
 // NewState returns an empty queue at time 0.
@@ -48,12 +66,14 @@ func NewState(c Config, mem *Memory, admit func(holder uint32) bool) *State {
 	s := &State{config: c, admit: admit}
 	s.index.init(mem)
 	s.order.init(&c)
+	s.deduplicate(c.Dedup)
 	return s
 }
 
 // Apply carries out one command and leaves in fx what follows from it.
 func (s *State) Apply(c *Command, fx *Effects) {
 	fx.reset()
+	s.now = c.Now
 	switch c.Kind {
 	case Enqueue:
 		s.enqueue(c, fx)
@@ -63,8 +83,8 @@ func (s *State) Apply(c *Command, fx *Effects) {
 		s.settle(c, fx)
 	case Discard:
 		s.discard(c, fx)
-	case Requeue:
-		s.requeue(s.holders[c.Holder], c.From, c.To, requeued, fx)
+	case Requeue, Nack, Reject:
+		s.requeue(s.holders[c.Holder], c.From, c.To, requeued+comeback(c.Kind-Requeue), fx)
 		s.trim(c.Now, fx)
 		s.dispatch(c.Now, fx)
 	case Checkout:
@@ -81,12 +101,17 @@ func (s *State) Apply(c *Command, fx *Effects) {
 		s.idleSince = c.Now
 	case Tick:
 		s.tick(c.Now, fx)
+	case Watch:
+		s.watch(c.Now, fx)
 	case Recover:
 		s.idleSince = c.Now // a lease begins when the queue can be used
 		s.recover(fx)
 		s.tick(c.Now, fx)
 	case Configure:
 		s.config, s.idleSince = *c.Config, c.Now
+		s.allowAll()
+		s.deduplicate(c.Config.Dedup)
+		s.appointAll()
 		s.trim(c.Now, fx)
 	default:
 		s.applyConsumer(c, fx)
@@ -124,6 +149,9 @@ func (s *State) enqueue(c *Command, fx *Effects) {
 	if s.config.Limit != nil && s.refuse(c, fx) {
 		return
 	}
+	if c.Key != nil && s.isDuplicate(c, fx) {
+		return
+	}
 	ttl := c.TTL
 	if s.config.TTL >= 0 && (ttl < 0 || s.config.TTL < ttl) {
 		ttl = s.config.TTL
@@ -134,15 +162,23 @@ func (s *State) enqueue(c *Command, fx *Effects) {
 		s.timed++
 	}
 	alone := s.ready == 0
-	seq := s.index.push(entry{c.Loc, c.Size, c.Marks | statusReady}, deadline)
+	seq, e := s.index.push(entry{c.Loc, c.Size, c.Marks | statusReady}, deadline)
 	s.ready++
 	s.bytes += bodySize(c.Size, c.Marks)
 	if s.lanes != nil {
 		s.lanes.join(seq, c.Marks)
 	}
+	if ttl >= 0 {
+		s.appoint(seq, deadline)
+	}
+	if c.Key != nil && s.dedup != nil {
+		s.dedup.remember(seq, c.Key.Text, c.Now)
+	}
 	if alone {
 		s.next = seq
-		s.offer(seq, fx)
+		if h := s.turn(); h != nil {
+			s.give(h, seq, e, fx)
+		}
 	}
 	if s.ready > 0 {
 		s.dispatch(c.Now, fx)
@@ -152,13 +188,6 @@ func (s *State) enqueue(c *Command, fx *Effects) {
 		s.trim(c.Now, fx)
 	}
 	fx.Seq = seq
-}
-
-// offer gives the only ready message to the consumer whose turn it is.
-func (s *State) offer(seq uint64, fx *Effects) {
-	if h := s.turn(); h != nil {
-		s.give(h, seq, fx)
-	}
 }
 
 // dispatch gives ready messages away, one consumer after the other, as long as
@@ -178,7 +207,8 @@ func (s *State) dispatch(now int64, fx *Effects) {
 		if h = s.turn(); h == nil {
 			return
 		}
-		s.give(h, s.head(), fx)
+		seq := s.head()
+		s.give(h, seq, s.index.entry(seq), fx)
 	}
 }
 
@@ -208,8 +238,8 @@ func (s *State) unready(seq uint64, e *entry, status uint32) {
 }
 
 // give checks the head out to h.
-func (s *State) give(h *holder, seq uint64, fx *Effects) {
-	s.unready(seq, s.index.entry(seq), statusHeld)
+func (s *State) give(h *holder, seq uint64, e *entry, fx *Effects) {
+	s.unready(seq, e, statusHeld)
 	s.held++
 	h.give(seq)
 	if h.level != nil {
@@ -275,7 +305,7 @@ func (s *State) bury(seq uint64, e *entry, why reason, fx *Effects) {
 
 // gone forgets a message whose counts are settled already.
 func (s *State) gone(seq uint64, e *entry, fx *Effects) {
-	if e.meta&(markTimed|markCounted) != 0 {
+	if e.meta&(markTimed|markCounted) != 0 || s.dedup != nil {
 		s.unmark(seq, e)
 	}
 	fx.Gone = append(fx.Gone, Gone{seq, e.loc, e.size, e.meta})
@@ -289,6 +319,9 @@ func (s *State) unmark(seq uint64, e *entry) {
 	}
 	if e.meta&markCounted != 0 {
 		delete(s.counts, seq)
+	}
+	if s.dedup != nil {
+		s.dedup.forget(seq)
 	}
 }
 
@@ -320,7 +353,7 @@ func (s *State) checkout(c *Command, fx *Effects) {
 	}
 	h := s.holders[c.Holder]
 	fx.Seq = s.head()
-	s.give(h, fx.Seq, fx)
+	s.give(h, fx.Seq, s.index.entry(fx.Seq), fx)
 	fx.ID = h.last
 }
 

@@ -19,7 +19,11 @@ func commandLog(seed uint64, config Config, n int) []Command {
 	now := int64(0)
 	for len(log) < n {
 		now += r.Int64N(50)
-		c := Command{Now: now, Kind: Enqueue, Size: 10, Loc: r.Uint64N(1000) + 1, TTL: r.Int64N(2000) - 1000}
+		c := Command{Now: now, Kind: Enqueue, Size: 10, Loc: r.Uint64N(1000) + 1, TTL: r.Int64N(2000) - 1000,
+			Marks: uint32(r.IntN(4))<<priorityShift | headMark(r.IntN(10)), Key: &Key{Text: string(rune('a' + r.IntN(10)))}}
+		if config.Priorities == 0 {
+			c.Marks &= headMax << headShift
+		}
 		if len(holders) > 0 {
 			c.Holder = holders[r.IntN(len(holders))]
 		}
@@ -35,7 +39,7 @@ func commandLog(seed uint64, config Config, n int) []Command {
 		case k == 12:
 			c.Kind = []Kind{Detach, Release}[r.IntN(2)]
 		default:
-			c.Kind = []Kind{Sent, Sent, Settle, Discard, Requeue}[r.IntN(5)]
+			c.Kind = []Kind{Sent, Sent, Settle, Discard, Requeue, Nack, Reject}[r.IntN(7)]
 			c.From = 1 + r.Uint64N(20)
 			c.To = c.From + r.Uint64N(10)
 		}
@@ -64,7 +68,18 @@ func commandLog(seed uint64, config Config, n int) []Command {
 // TestStateIsDeterministic: replicas that apply the same log agree on every
 // effect.
 func TestStateIsDeterministic(t *testing.T) {
-	config := Config{TTL: 500, Lease: 1000, DeadLetter: true, AutoDelete: true}
+	for name, config := range map[string]Config{
+		"plain":      {TTL: 500, Lease: 1000, DeadLetter: true, AutoDelete: true},
+		"priorities": {TTL: 500, DeadLetter: true, Priorities: 3, Limit: &Limit{Length: 5, Bytes: 30}, ExpireAnywhere: true},
+		"quorum":     {TTL: -1, Quorum: true, Counting: true, DeliveryLimit: -1, Limit: &Limit{Length: 8, Bytes: 1000, Overflow: RejectPublishDLX}, Patience: 3000},
+		"retry":      {TTL: 900, DeadLetter: true, Counting: true, DeliveryLimit: 2, Retry: &DelayedRetry{Min: 100, Jitter: 50}, Single: true},
+		"keys":       {TTL: -1, Dedup: Deduplication{On: true, Size: 5, TTL: 300}},
+	} {
+		t.Run(name, func(t *testing.T) { deterministic(t, config) })
+	}
+}
+
+func deterministic(t *testing.T, config Config) {
 	for seed := range uint64(30) {
 		log := commandLog(seed, config, 500)
 		a := NewState(config, new(Memory), func(uint32) bool { return true })
@@ -92,7 +107,7 @@ func checkState(t *testing.T, s *State) {
 			timed++
 		}
 		if e.meta&statusMask == statusReady {
-			bytes += int64(e.size)
+			bytes += e.body()
 		}
 	}
 	held, consumers := 0, 0
@@ -114,7 +129,7 @@ func checkState(t *testing.T, s *State) {
 			t.Fatalf("%d ready beside a waiting consumer", s.ready)
 		}
 	}
-	want := fmt.Sprint(s.ready, s.held, s.leaving, s.timed, s.bytes, s.held, s.consumers)
+	want := fmt.Sprint(s.ready, s.held, s.leaving+s.waiting, s.timed, s.bytes, s.held, s.consumers)
 	equal(t, fmt.Sprint(n[statusReady], n[statusHeld], n[statusLeaving], timed, bytes, held, consumers), want)
 }
 

@@ -12,6 +12,7 @@ type Counters struct {
 	Acknowledged uint64
 	Settled      uint64 // messages that left: acknowledged, discarded, dropped, expired, purged
 	DeadLetters  uint64
+	Deduplicated uint64 // publishes that were duplicates
 	Corrupt      uint64 // stored bodies that could not be read
 }
 
@@ -27,6 +28,7 @@ func (c *Counters) Add(o *Counters) {
 	c.Acknowledged += o.Acknowledged
 	c.Settled += o.Settled
 	c.DeadLetters += o.DeadLetters
+	c.Deduplicated += o.Deduplicated
 	c.Corrupt += o.Corrupt
 }
 
@@ -36,6 +38,7 @@ func (c *Counters) Add(o *Counters) {
 type Stats struct {
 	Counters
 	Ready, Unacked, Leaving, Consumers int
+	Delayed                            int   // wait to be delivered again
 	Persistent                         int   // messages that survive a restart
 	ReadyBytes                         int64 // of the ready messages
 	Bytes                              int64 // of all messages
@@ -48,7 +51,7 @@ func (q *Queue) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s := q.state
-	return Stats{Counters: q.counters, Ready: s.ready, Unacked: s.held, Leaving: s.leaving, Consumers: s.consumers,
+	return Stats{Counters: q.counters, Ready: s.ready, Unacked: s.held, Leaving: s.leaving, Consumers: s.consumers, Delayed: s.waiting,
 		Persistent: q.live.persistent, ReadyBytes: s.bytes, Bytes: q.live.bytes, PersistentBytes: q.live.persistentBytes, ArenaBytes: q.arena.held}
 }
 

@@ -29,7 +29,7 @@ func (b *Batch) store() uint64 {
 
 // storeMessage stores one message for all its targets: one record for those
 // that log it, the arena for each of the others. Targets that give it another
-// deadline need another record: then there is more to do.
+// deadline or key need another record: then there is more to do.
 func (b *Batch) storeMessage(o *op) (again bool) {
 	m := &b.msgs[o.from]
 	b.begin()
@@ -43,19 +43,12 @@ func (b *Batch) storeMessage(o *op) (again bool) {
 			b.storeTransient(q, m, e, seq)
 			continue
 		}
-		d := b.wall(q, seq, e)
-		if len(b.refs) == 0 {
-			b.note.deadline = d
-		}
-		if d != b.note.deadline {
+		if !b.agrees(q, seq, e) {
 			again = true
 			continue
 		}
-		if q.settings.MaxLengthBytes != nil {
-			b.note.head = int(e.meta >> headShift)
-		}
-		if e.priority() > 0 {
-			b.note.priority = m.Priority
+		if !q.plain {
+			b.describe(q, m, e)
 		}
 		b.refer(q, seq, e)
 	}
@@ -63,6 +56,34 @@ func (b *Batch) storeMessage(o *op) (again bool) {
 		b.record(m, 0)
 	}
 	return again
+}
+
+// agrees says whether a message's entry fits into the record being made: with
+// the deadline and key that it has, or begins with.
+func (b *Batch) agrees(q *Queue, seq uint64, e *entry) bool {
+	if e.meta&markTimed == 0 && q.plain && !b.noted {
+		return true
+	}
+	d, key := b.wall(q, seq, e), q.state.key(seq)
+	if len(b.refs) == 0 {
+		b.note.deadline, b.note.key, b.noted = d, key, true
+	}
+	return d == b.note.deadline && key == b.note.key
+}
+
+// describe adds to the record what a queue that is not plain wants to know.
+func (b *Batch) describe(q *Queue, m *Message, e *entry) {
+	b.noted = true
+	if q.settings.MaxLengthBytes != nil {
+		b.note.head = m.headSize()
+	}
+	if e.priority() > 0 {
+		b.note.priority = m.Priority
+	}
+	if b.note.key != "" {
+		q.time(&b.work)
+		b.note.came = b.now.UnixMilli()
+	}
 }
 
 // storeTransient keeps a message that need not survive: in the arena, or beyond
@@ -99,7 +120,10 @@ const (
 
 // begin starts a record.
 func (b *Batch) begin() {
-	b.refs, b.entries, b.note = b.refs[:0], b.entries[:0], attribute{deadline: noDeadline}
+	b.refs, b.entries = b.refs[:0], b.entries[:0]
+	if b.noted {
+		b.note, b.noted = attribute{}, false
+	}
 }
 
 // refer adds one target to the record being made.
@@ -111,7 +135,10 @@ func (b *Batch) refer(q *Queue, seq uint64, e *entry) {
 
 // record adds the record of b.refs to the append.
 func (b *Batch) record(m *Message, flags uint8) {
-	b.attr = b.note.append(b.attr[:0])
+	b.attr = b.attr[:0]
+	if b.noted {
+		b.attr = b.note.append(b.attr)
+	}
 	rel := b.append().Store(b.refs, flags, b.attr, m.Route, m.Props, m.Body)
 	for _, e := range b.entries {
 		b.stored = append(b.stored, stored{e, rel})
@@ -119,11 +146,11 @@ func (b *Batch) record(m *Message, flags uint8) {
 }
 
 // wall is the deadline of an entry as the log keeps it: wall time, so that time
-// runs on while the node is down.
+// runs on while the node is down; 0 is none.
 func (b *Batch) wall(q *Queue, seq uint64, e *entry) int64 {
 	d := q.state.index.deadline(seq, e)
 	if d == noDeadline {
-		return noDeadline
+		return 0
 	}
 	left := d - q.time(&b.work)
 	return b.now.UnixMilli() + (left+1e6-1)/1e6

@@ -14,6 +14,7 @@ type work struct {
 	buf     []byte    // payloads copied out of the log's memory for out
 	msgs    []Message // pending locations refer to these
 	refused []uint32  // tags of messages that a queue refused
+	after   uint64    // position of the newest message that another was a duplicate of
 }
 
 // span is an inclusive range of sequence numbers; from 0 is none.
@@ -47,7 +48,7 @@ func (w *work) reset() {
 	clear(w.out)
 	clear(w.msgs)
 	w.out, w.msgs, w.buf, w.touched = w.out[:0], w.msgs[:0], w.buf[:0], w.touched[:0]
-	w.log, w.now = nil, time.Time{}
+	w.log, w.now, w.after = nil, time.Time{}, 0
 }
 
 // refuse notes that a queue refused a message. The queues of one message come
@@ -122,16 +123,20 @@ func (q *Queue) absorb(w *work) {
 		q.forget(w, &w.fx.Gone[i])
 	}
 	q.counters.Settled += uint64(len(w.fx.Gone))
-	if len(w.fx.Back) > 0 {
-		q.logBack(w, w.fx.Back)
-	}
 	for _, slot := range w.fx.Touched {
 		w.touch(q.consumers[slot])
 	}
-	if len(w.fx.Dead) > 0 {
-		q.outside.dead = append(q.outside.dead, w.fx.Dead...)
-		q.counters.DeadLetters += uint64(len(w.fx.Dead))
+	if w.fx.rare() {
+		q.absorbRare(w)
 	}
+}
+
+// absorbRare is for the effects that most messages do not have.
+func (q *Queue) absorbRare(w *work) {
+	q.logBack(w, w.fx.Back)
+	q.tell(w.fx.Overdue)
+	q.outside.dead = append(q.outside.dead, w.fx.Dead...)
+	q.counters.DeadLetters += uint64(len(w.fx.Dead))
 	q.outside.unused = q.outside.unused || w.fx.Unused
 	q.outside.lapsed = q.outside.lapsed || w.fx.Lapsed
 }
@@ -205,7 +210,13 @@ func (q *Queue) finish(w *work) {
 	if q.outside.signal() {
 		q.opt.Host.Outside(q)
 	}
-	if q.state.Timed() && !q.deleted {
+	if q.deleted {
+		return
+	}
+	if q.state.unwatched() {
+		q.apply(w, &Command{Kind: Watch, Now: q.time(w)})
+	}
+	if q.state.Timed() || q.state.looks.next != 0 && q.armed == noDeadline {
 		q.arm()
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/broker"
@@ -69,6 +70,8 @@ type Options struct {
 	LogExchange *broker.LogExchange
 	// Limits bounds what the whole node has.
 	Limits broker.NodeLimits
+	// ConsumerTimeout is as in broker.Options.
+	ConsumerTimeout time.Duration
 	// Salvage starts on a damaged log, leaving out what cannot be read.
 	Salvage bool
 	// Watermarks are zero, hence none, in a broker for tests.
@@ -155,7 +158,7 @@ func (s *Server) open() error {
 	}
 	o := broker.Options{Meta: metaAdapter{s.meta}, Clock: wallClock{}, Rand: rand.Reader, Logger: s.opt.Logger,
 		Compatibility: s.opt.Compatibility, Version: s.opt.Version, NodeName: s.opt.NodeName,
-		FirstBoot: s.opt.FirstBoot, LoopbackUsers: s.opt.LoopbackUsers, Limits: s.opt.Limits, OnError: s.fail}
+		FirstBoot: s.opt.FirstBoot, LoopbackUsers: s.opt.LoopbackUsers, Limits: s.opt.Limits, ConsumerTimeout: s.opt.ConsumerTimeout, OnError: s.fail}
 	if s.opt.DataDir != "" {
 		log = &logAdapter{}
 		o.Log = log

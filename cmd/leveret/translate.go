@@ -25,7 +25,7 @@ const never = 365 * 24 * time.Hour
 func serverOptions(o config.Options, logger *slog.Logger) server.Options {
 	so := server.Options{
 		DataDir: o.DataDir, NodeName: o.NodeName, ClusterName: o.ClusterName, Compatibility: o.Compatibility, Version: o.Version,
-		FirstBoot: firstBoot(o.FirstBoot), Definitions: o.Definitions, LoopbackUsers: o.Login.LoopbackUsers, Limits: nodeLimits(o.Limits), Logger: logger,
+		FirstBoot: firstBoot(o.FirstBoot), Definitions: o.Definitions, LoopbackUsers: o.Login.LoopbackUsers, Limits: nodeLimits(o.Limits), ConsumerTimeout: cmp.Or(o.Limits.ConsumerTimeout, -1), Logger: logger,
 		Protocol:   protocol(o),
 		Watermarks: watermarks(o.Alarms, server.MemoryTotal()), TLS: server.TLS(o.TLS),
 		Sockets: server.Sockets{Delay: !o.Listen.NoDelay, NoKeepAlive: !o.Listen.KeepAlive,
