@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/leveretmq/leveret/amqp/wire"
 	"github.com/leveretmq/leveret/broker/meta"
+	"github.com/leveretmq/leveret/exchange"
 	"github.com/leveretmq/leveret/queue"
 )
 
@@ -198,4 +200,31 @@ func (b *Broker) Count(in func(vhost string) bool) (queues, exchanges int) {
 		}
 	}
 	return queues, exchanges
+}
+
+// Route gives the names of the queues that a message would reach now, and of the
+// exchanges on its way; false when there is no such exchange. What an exchange
+// would remember of the message, or keep back for a while, is not looked at.
+func (b *Broker) Route(vhost, source, key string, headers wire.Table) (queues, exchanges []string, ok bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	v := b.vhosts[vhost]
+	if v == nil || v.exchanges[source] == nil {
+		return nil, nil, false
+	}
+	m := routed{Message: exchange.Message{Key: []byte(key)}}
+	if len(headers) > 0 {
+		m.Headers = wire.AppendTable(nil, headers)[4:]
+	}
+	f := finder{probe: true}
+	f.reset(b)
+	f.route(v.exchanges[source], m, nil)
+	for _, q := range f.queues {
+		queues = append(queues, q.Options().Name)
+	}
+	for _, x := range f.seen {
+		exchanges = append(exchanges, x.def.Name)
+	}
+	slices.Sort(queues)
+	return queues, exchanges, true
 }

@@ -120,6 +120,12 @@ func TestLists(t *testing.T) {
 	if xs := n.Exchanges(anywhere); len(xs) != 2*len(predeclared) || xs[0].VHost != "/" || xs[len(predeclared)].VHost != "v" {
 		t.Errorf("%d exchanges", len(xs))
 	}
+	if queues, exchanges, ok := n.Route("v", "amq.topic", "k.x", nil); !ok || len(queues) != 1 || queues[0] != "a" || len(exchanges) != 1 {
+		t.Errorf("route: %q by %q, %t", queues, exchanges, ok)
+	}
+	if _, _, ok := n.Route("v", "nowhere", "", nil); ok {
+		t.Error("a route through an exchange that does not exist")
+	}
 	var got []string
 	for _, b := range n.Bindings(anywhere) {
 		got = append(got, b.Source+" "+b.Key+" "+b.Dest)

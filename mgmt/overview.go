@@ -24,10 +24,10 @@ func (c *call) overview() error {
 		{"queue_totals", traffic.stats(ages.lengths, lengths)},
 		{"object_totals", c.objectTotals(true)},
 		{"statistics_db_event_queue", 0},
-		{"node", c.srv.node()},
-		{"listeners", c.srv.listenersJSON()},
-		{"contexts", c.srv.contexts()},
 	}...)
+	if c.isMonitor() {
+		o = append(o, field{"node", c.srv.node()}, field{"listeners", c.srv.listenersJSON()}, field{"contexts", c.srv.contexts()})
+	}
 	return row(c, objectColumns(o), o)
 }
 
@@ -138,7 +138,11 @@ func (c *call) objectTotals(all bool) object {
 			consumers += len(ch.Consumers)
 		}
 	}
-	return append(o, field{"channels", channels}, field{"consumers", consumers})
+	o = append(o, field{"channels", channels})
+	if c.isMonitor() {
+		o = append(o, field{"consumers", consumers})
+	}
+	return o
 }
 
 func (s *Server) listenersJSON() []object {

@@ -153,4 +153,8 @@ var routes = []route{ // read-only
 	{"POST", "/api/bindings/{vhost}/e/{exchange}/{kind}/{destination}", (*call).bind, inVHost},
 	{"GET", "/api/bindings/{vhost}/e/{exchange}/{kind}/{destination}/{props}", (*call).oneBinding, inVHost},
 	{"DELETE", "/api/bindings/{vhost}/e/{exchange}/{kind}/{destination}/{props}", (*call).unbind, inVHost},
+
+	{"POST", "/api/leveret/exchanges/{vhost}/{exchange}/route", (*call).route, inVHost},
+	{"GET", "/api/leveret/import-report", (*call).importReport, admin},
+	{"GET", "/api/leveret/openapi.json", (*call).openAPI, nobody},
 }

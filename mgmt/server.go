@@ -27,13 +27,14 @@ type Options struct {
 
 // Server answers the management API.
 type Server struct {
-	opt     Options
-	http    *http.Server
-	metrics *http.Server
-	logins  attempts
-	samples *sampler
-	stop    context.CancelFunc // ends the sampler
-	wg      sync.WaitGroup
+	opt       Options
+	endpoints []*endpoint
+	http      *http.Server
+	metrics   *http.Server
+	logins    attempts
+	samples   *sampler
+	stop      context.CancelFunc // ends the sampler
+	wg        sync.WaitGroup
 }
 
 // Limits of a call. A client that is slower, or sends more, is cut off.
@@ -51,7 +52,7 @@ func New(opt Options) *Server {
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
 	}
-	s := &Server{opt: opt}
+	s := &Server{opt: opt, endpoints: endpoints(routes)}
 	s.samples = &sampler{broker: opt.Broker, conns: opt.AMQP, machine: s.machine, tracks: map[series]*track{}}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -100,7 +101,7 @@ func (s *Server) handler() http.Handler {
 	m.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.newCall(w, r).fail(missing())
 	})
-	for _, e := range endpoints(routes) {
+	for _, e := range s.endpoints {
 		m.Handle(e.path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serve(s.newCall(w, r)) }))
 	}
 	return s.opt.API.prefixed(trimmed(m))

@@ -121,3 +121,31 @@ func TestRawRequests(t *testing.T) {
 		c.Close()
 	}
 }
+
+// TestOverviewOfOthers: who is no monitor learns nothing of the node, and sums
+// of what he may see only.
+func TestOverviewOfOthers(t *testing.T) {
+	b := start(t)
+	b.live(t)
+	for _, r := range recordings(t) {
+		if r.Group == "setup" {
+			b.play(t.Context(), &r) // TestReplay compares
+		}
+	}
+	a, err := b.ask(t.Context(), http.MethodGet, "/api/overview", "mgr", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o map[string]any
+	if err := json.Unmarshal(a.body, &o); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"node", "listeners", "contexts"} {
+		if _, ok := o[name]; ok {
+			t.Errorf("the overview tells %s", name)
+		}
+	}
+	if at(o, "object_totals", "queues") != 2.0 || at(o, "object_totals", "connections") != 0.0 || at(o, "object_totals", "consumers") != nil {
+		t.Errorf("totals %v, want those of one virtual host", o["object_totals"])
+	}
+}
