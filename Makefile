@@ -2,7 +2,7 @@
 GO ?= go
 FUZZTIME ?= 30s
 # All but the suites that start the plain binary, or look at the sources.
-UNIT = $(shell $(GO) list ./... | grep -vE '/test/(clients|crash|lint)$$')
+UNIT = $(shell $(GO) list ./... | grep -vE '/test/(clients|crash|deploy|lint)$$')
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,14 +38,14 @@ conformance: ## recorded dialogues with RabbitMQ, against our broker
 oracle: ## the same against an installed RabbitMQ
 	test/conformance/oracle.sh -timeout 10m
 
-clients: ## real client libraries against the binary
-	$(GO) test -count=1 -timeout 5m ./test/clients
+clients: ## real client libraries against the binary, and the image's contents
+	$(GO) test -count=1 -timeout 5m ./test/clients ./test/deploy
 
 kill: ## SIGKILL under load, 20 rounds, and the table of restarts
 	$(GO) test -count=1 -timeout 5m ./test/crash
 
 crash: ## the long ones: 1,000 kills, power failures at every call
-	LEVERET_CRASH=all $(GO) test -count=1 -timeout 60m -run Crash ./persistence
+	LEVERET_CRASH=all $(GO) test -count=1 -timeout 60m -run Crash ./persistence ./server
 	LEVERET_KILL_ROUNDS=1000 $(GO) test -count=1 -v -timeout 120m -run TestKill ./test/crash
 
 fuzz: ## every fuzz target for FUZZTIME

@@ -40,6 +40,9 @@ func (ch *channel) settle(tag uint64, multiple bool, kind queue.Kind) error {
 			continue
 		}
 		ch.acks.noted = note(ch.acks.noted, k, kind, e.id)
+		if kind == queue.Settle {
+			k.counts.Acknowledged++
+		}
 		ch.unacked.drop(e)
 		ch.letGo(k)
 	}
@@ -57,6 +60,15 @@ func note(list []settle, k *consumer, kind queue.Kind, id uint64) []settle {
 		}
 	}
 	return append(list, settle{k, kind, id, id})
+}
+
+// countAcks counts what a transaction acknowledged. Called with mu.
+func countAcks(list []settle) {
+	for _, s := range list {
+		if s.kind == queue.Settle {
+			s.k.counts.Acknowledged += s.to - s.from + 1
+		}
+	}
 }
 
 // letGo counts a delivery of k that is no longer held. Called with mu.

@@ -16,20 +16,20 @@ func (ch *channel) holdPublish() bool {
 	}
 	ch.park.held = true
 	c := ch.conn
-	if !c.told && c.peer.can.blocked {
-		c.out.method(0, &wire.ConnectionBlocked{Reason: *alarm})
+	if !c.told.Load() && c.peer.can.blocked {
+		c.out.reply(0, &wire.ConnectionBlocked{Reason: *alarm})
 	}
-	c.told = true
+	c.told.Store(true)
 	return true
 }
 
 // unblock tells the client that the alarm is over.
 func (c *conn) unblock() {
-	if !c.told || c.srv.alarm.Load() != nil {
+	if !c.told.Load() || c.srv.alarm.Load() != nil {
 		return
 	}
-	c.told = false
+	c.told.Store(false)
 	if c.peer.can.blocked {
-		c.out.method(0, &wire.ConnectionUnblocked{})
+		c.out.reply(0, &wire.ConnectionUnblocked{})
 	}
 }

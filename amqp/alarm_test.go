@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/leveretmq/leveret/amqp/wire"
+	"github.com/leveretmq/leveret/broker"
 )
 
 func TestAlarmHoldsPublishesOnly(t *testing.T) {
@@ -14,9 +15,9 @@ func TestAlarmHoldsPublishesOnly(t *testing.T) {
 	c.send(1, &wire.BasicQos{})
 	want[*wire.BasicQosOk](c)
 
-	s.Block("memory")
+	s.opt.Broker.SetAlarm(broker.MemoryAlarm, true)
 	c.write(appendPublish(nil, 1, "q", []byte("held")))
-	if m := want[*wire.ConnectionBlocked](c); m.Reason != "memory" {
+	if m := want[*wire.ConnectionBlocked](c); m.Reason != "low on memory" {
 		t.Errorf("reason %q", m.Reason)
 	}
 	c.write(appendPublish(nil, 1, "q", []byte("held too"))) // told once
@@ -30,7 +31,7 @@ func TestAlarmHoldsPublishesOnly(t *testing.T) {
 	c.send(2, &wire.BasicAck{DeliveryTag: d.DeliveryTag}, &wire.BasicQos{})
 	want[*wire.BasicQosOk](c) // of channel 2: what drains goes on
 
-	s.Unblock()
+	s.opt.Broker.SetAlarm(broker.MemoryAlarm, false)
 	want[*wire.ConnectionUnblocked](c)
 	qos, bodies := 0, ""
 	for qos == 0 || bodies != "held|held too|" {
@@ -50,9 +51,9 @@ func TestAlarmHoldsPublishesOnly(t *testing.T) {
 func TestAlarmIsNotToldToWhoDoesNotPublish(t *testing.T) {
 	s := startServer(t, Options{})
 	c := dial(t, s).open(0).channel(1)
-	s.Block("disk")
+	s.opt.Broker.SetAlarm(broker.DiskAlarm, true)
 	c.declare(1, "q")
-	s.Unblock()
+	s.opt.Broker.SetAlarm(broker.DiskAlarm, false)
 	c.declare(1, "r")
 }
 
@@ -60,7 +61,7 @@ func TestHeldBacklogIsBoundedAndLosesNothing(t *testing.T) {
 	s := startServer(t, Options{})
 	c := dial(t, s).open(0).channel(1)
 	c.declare(1, "q")
-	s.Block("memory")
+	s.opt.Broker.SetAlarm(broker.MemoryAlarm, true)
 	const n = 100
 	body := make([]byte, 10_000) // 1 MB in all: more than is kept
 	sent := make(chan struct{})
@@ -71,7 +72,7 @@ func TestHeldBacklogIsBoundedAndLosesNothing(t *testing.T) {
 		close(sent)
 	}()
 	want[*wire.ConnectionBlocked](c)
-	s.Unblock()
+	s.opt.Broker.SetAlarm(broker.MemoryAlarm, false)
 	want[*wire.ConnectionUnblocked](c)
 	<-sent
 	c.send(1, &wire.QueueDeclare{Queue: "q", Passive: true})

@@ -1,6 +1,8 @@
 package amqp
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -50,13 +52,44 @@ type channel struct {
 	unacked   unacked    // also the delivery tags
 	holders   holders
 	consumers map[string]*consumer
+	listing   listing
 }
 
 // channels finds channels by number.
 type channels struct {
 	max  uint16
+	mu   sync.Mutex // guards open; the reader, who alone changes it, looks without
 	open map[uint16]*channel
 	last *channel // found last: most connections use one channel at a time
+}
+
+func (cs *channels) add(ch *channel) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.open == nil {
+		cs.open = make(map[uint16]*channel)
+	}
+	cs.open[ch.id] = ch
+}
+
+func (cs *channels) clear() {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.open, cs.last = nil, nil
+}
+
+// list is for others than the reader.
+func (cs *channels) list() []*channel {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return slices.Collect(maps.Values(cs.open))
+}
+
+// count is for others than the reader.
+func (cs *channels) count() int {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return len(cs.open)
 }
 
 func (cs *channels) find(id uint16) *channel {
@@ -71,7 +104,9 @@ func (cs *channels) find(id uint16) *channel {
 }
 
 func (cs *channels) remove(ch *channel) {
+	cs.mu.Lock()
 	delete(cs.open, ch.id)
+	cs.mu.Unlock()
 	cs.last = nil
 }
 
@@ -97,13 +132,15 @@ func (c *conn) open(h wire.Head, payload []byte) error {
 		c.fail(nil, class, method, wire.Errorf(wire.ChannelError, "expected 'channel.open'"))
 		return nil
 	}
-	ch := &channel{conn: c, id: h.Channel, consumers: make(map[string]*consumer)}
-	ch.publisher = c.session.NewPublisher(ch)
-	if c.channels.open == nil {
-		c.channels.open = make(map[uint16]*channel)
+	if err := c.session.MayOpenChannel(); err != nil {
+		c.fail(nil, 0, 0, err)
+		return nil
 	}
-	c.channels.open[ch.id] = ch
-	c.out.method(ch.id, &wire.ChannelOpenOk{})
+	ch := &channel{conn: c, id: h.Channel, consumers: make(map[string]*consumer)}
+	ch.publisher = c.session.NewPublisher(ch.id, ch)
+	c.channels.add(ch)
+	c.srv.churn.channelsOpened.Add(1)
+	c.out.reply(ch.id, &wire.ChannelOpenOk{})
 	return nil
 }
 
@@ -132,7 +169,7 @@ func (ch *channel) frameAtEnd(kind uint8, payload []byte) error {
 	case class == 20 && method == 41: // channel.close-ok
 		ch.conn.channels.remove(ch)
 	case class == 20 && method == 40: // both closed at once
-		ch.conn.out.method(ch.id, &wire.ChannelCloseOk{})
+		ch.conn.out.reply(ch.id, &wire.ChannelCloseOk{})
 	}
 	return nil
 }
@@ -199,14 +236,14 @@ func (ch *channel) flush() {
 	if !ch.touched {
 		return
 	}
-	ch.publisher.Flush()
+	ch.commitPublishes()
 	ch.gatherSettles()
 	ch.conn.commitSettles()
 	ch.feedStarved()
 }
 
-// send sends a method of the channel.
-func (ch *channel) send(m wire.Method) { ch.conn.out.method(ch.id, m) }
+// send sends a method of the channel; the reader calls it.
+func (ch *channel) send(m wire.Method) { ch.conn.out.reply(ch.id, m) }
 
 // close sends channel.close. What was published before stands; what was not
 // acknowledged goes back.
@@ -228,6 +265,7 @@ func (ch *channel) release(last wire.Method) {
 	ch.mute(last)
 	ch.endReplies()
 	ch.publisher.Close()
+	ch.conn.srv.churn.channelsClosed.Add(1)
 	ch.asm, ch.park, ch.acks, ch.getters = assembly{}, park{}, acks{}, nil
 	ch.mu.Lock()
 	all := ch.holders.slots
@@ -265,14 +303,14 @@ func (c *conn) releaseChannels() {
 			ch.release(nil)
 		}
 	}
-	c.channels = channels{max: c.channels.max}
+	c.channels.clear()
 	c.turn.touched, c.turn.waiting = nil, nil
 }
 
 // credit is the prefetch that the consumers of a channel share (qos
 // global=true). used counts what they hold or are about to be sent.
 type credit struct {
-	each    uint16       // prefetch of every consumer to come (global=false)
+	each    uint16       // prefetch of every consumer to come (global=false); written with channel.mu
 	limit   atomic.Int64 // 0: none
 	used    atomic.Int64
 	starved []*consumer // refused for lack of it; guarded by channel.mu

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/leveretmq/leveret/amqp/wire"
+	"github.com/leveretmq/leveret/broker"
 )
 
 // forced is a close that somebody else wants: the server, the broker.
@@ -90,10 +91,10 @@ func (c *conn) fail(ch *channel, class, method uint16, err error) {
 	switch {
 	case ch != nil && ch.delay(class, method, err):
 	case ch != nil && !reply.Connection && !reply.Code.Hard():
-		c.log.Warn("closing AMQP channel", "channel", ch.id, "err", reply, "cause", reply.Cause)
+		c.logChannelError(ch, wire.MethodName(class, method), reply)
 		ch.close(class, method, reply)
 	default:
-		c.log.Error("closing AMQP connection", "err", reply, "cause", reply.Cause)
+		c.logError(ch, wire.MethodName(class, method), reply)
 		c.close(class, method, reply)
 	}
 }
@@ -105,7 +106,7 @@ func (c *conn) undecodable(ch *channel, err error) error {
 	var bad *wire.MethodError
 	switch {
 	case errors.Is(err, wire.ErrUnknownMethod), errors.Is(err, wire.ErrBadTable):
-		return errors.Join(errDropped, err)
+		return dropped(err)
 	case errors.As(err, &bad):
 		c.fail(ch, bad.Class, bad.Method, bad.Reply)
 	default:
@@ -122,21 +123,32 @@ func replyText(e *wire.Error) string {
 
 // close sends connection.close and waits for close-ok, dropping all else.
 func (c *conn) close(class, method uint16, e *wire.Error) {
+	c.hide()
 	c.releaseChannels()
-	c.out.method(0, &wire.ConnectionClose{
+	c.out.reply(0, &wire.ConnectionClose{
 		ReplyCode: uint16(e.Code), ReplyText: replyText(e), ClassID: class, MethodID: method,
 	})
 	c.state = closing
-	c.patience(c.srv.opt.CloseTimeout)
+	wait := c.srv.opt.CloseTimeout
+	if errors.Is(e, broker.ErrVHostDeleted) {
+		wait = min(wait, abandoned)
+	}
+	c.patience(wait)
 }
+
+// abandoned is how long a connection of a deleted virtual host waits for
+// close-ok. RabbitMQ drops the socket at once, often before its client has read
+// why.
+const abandoned = time.Second
 
 // leave answers the client's connection.close. RabbitMQ: exclusive queues are
 // gone before close-ok, and the socket is the client's to close.
 func (c *conn) leave() {
+	c.hide()
 	c.releaseChannels()
 	c.session.Close()
 	c.session = nil
-	c.out.method(0, &wire.ConnectionCloseOk{})
+	c.out.reply(0, &wire.ConnectionCloseOk{})
 	c.state = leaving
 	c.patience(c.srv.opt.CloseTimeout)
 }
@@ -157,7 +169,7 @@ func (c *conn) frameAtEnd(h wire.Head, payload []byte) error {
 	case c.state == closing && class == 10 && method == 51: // connection.close-ok
 		return errEnded
 	case c.state == closing && class == 10 && method == 50: // both closed at once
-		c.out.method(0, &wire.ConnectionCloseOk{})
+		c.out.reply(0, &wire.ConnectionCloseOk{})
 	}
 	return nil
 }

@@ -19,6 +19,9 @@ func (ch *channel) confirmSelect(m *wire.ConfirmSelect) error {
 		ch.mode = confirmMode
 		ch.confirms.emit = ch.emitConfirm
 		ch.publisher.SelectConfirms(ch.confirmable)
+		ch.mu.Lock()
+		ch.listing.window = ch.publisher.Confirms()
+		ch.mu.Unlock()
 	}
 	if !m.Nowait {
 		ch.send(&wire.ConfirmSelectOk{})
@@ -32,11 +35,27 @@ func (ch *channel) confirmSelect(m *wire.ConfirmSelect) error {
 func (ch *channel) confirmable() {
 	o := ch.conn.out
 	o.mu.Lock()
+	ch.dirtyLocked()
+	o.unlock()
+}
+
+// commitPublishes commits what the channel has published. What can be
+// confirmed at once leaves with the reader's own answers.
+func (ch *channel) commitPublishes() {
+	if ch.publisher.Flush() {
+		ch.conn.out.mu.Lock()
+		ch.dirtyLocked()
+		ch.conn.out.mu.Unlock()
+	}
+}
+
+// dirtyLocked lists the channel for the writer. Called with outbound.mu.
+func (ch *channel) dirtyLocked() {
+	o := ch.conn.out
 	if !ch.confirms.dirty && !ch.muted && !o.dead {
 		ch.confirms.dirty = true
 		o.dirty = append(o.dirty, ch)
 	}
-	o.unlock()
 }
 
 // confirm adds the acks that are due. Called with outbound.mu: a return for one

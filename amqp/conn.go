@@ -2,8 +2,10 @@ package amqp
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/leveretmq/leveret/amqp/wire"
@@ -25,10 +27,13 @@ var (
 	errEnded   = errors.New("amqp: connection ended")
 	errTimeout = errors.New("amqp: the client did not answer in time")
 	errSilent  = errors.New("amqp: missed heartbeats from client")
+	errRefused = errors.New("amqp: login refused")
+	errUnheard = errors.New("amqp: the client sent nothing")
 )
 
 // conn is one connection. All of it belongs to the reader goroutine, except in,
-// out and forced, which lock for themselves.
+// out, channels and forced, which lock for themselves. While it is listed, peer
+// and what was negotiated do not change.
 type conn struct {
 	srv  *Server
 	nc   net.Conn
@@ -44,26 +49,32 @@ type conn struct {
 	session  *broker.Session
 	channels channels
 	turn     turn
-	told     bool // connection.blocked was sent
+	told     atomic.Bool // publishing is held; connection.blocked was sent
+	since    time.Time
+	listed   atomic.Bool // from open-ok until the end begins
 
 	forced forced
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{srv: s, nc: nc, in: newSocket(nc)}
+	c := &conn{srv: s, nc: nc, in: newSocket(nc), since: time.Now()}
 	c.out = newOutbound(nc, &s.segments)
 	c.in.attend = c.attend
+	c.in.flush = func() { c.out.flush(c.in.try) }
 	c.r = wire.NewReader(c.in)
 	c.peer = newPeer(nc)
-	c.log = s.opt.Logger.With("conn", c.peer.name)
+	c.peer.pid = fmt.Sprintf("<0.%d.0>", s.accepted.Add(1)+1) // <0.1.0> is the node itself
+	c.log = s.opt.Logger.With("domain", "connection", "pid", c.peer.pid)
 	return c
 }
 
 // serve is the reader goroutine.
 func (c *conn) serve() {
 	defer c.srv.remove(c)
-	c.log.Info("accepting AMQP connection")
-	err := c.handshake()
+	err := c.secure()
+	if err == nil {
+		err = c.handshake()
+	}
 	for err == nil {
 		err = c.readFrame()
 		if errors.Is(err, errIdle) {
@@ -238,15 +249,15 @@ func (c *conn) revisit() error {
 
 // end frees everything. err says why the connection ends.
 func (c *conn) end(err error) {
+	c.hide()
 	c.releaseChannels()
 	if c.session != nil {
 		c.session.Close()
 	}
 	c.r.Close()
 	c.out.close()
-	if c.state == leaving || errors.Is(err, errEnded) {
-		c.log.Info("closing AMQP connection", "user", c.peer.user)
-	} else {
-		c.log.Warn("closing AMQP connection", "user", c.peer.user, "err", err)
-	}
+	c.logClosed(err)
 }
+
+// dropped is errDropped with what the client did.
+func dropped(why error) error { return fmt.Errorf("%w: %w", errDropped, why) }

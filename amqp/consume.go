@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/leveretmq/leveret/amqp/wire"
+	"github.com/leveretmq/leveret/broker"
 	"github.com/leveretmq/leveret/queue"
 )
 
@@ -19,11 +20,12 @@ type consumer struct {
 	getter bool
 
 	// Guarded by channel.mu.
-	held      int  // entries in the unacked ring
-	ended     bool // nothing more comes
-	announced bool // consume-ok is sent
-	cancelled bool // the server ended it before that
-	starved   bool // in credit.starved
+	held      int                   // entries in the unacked ring
+	counts    *broker.DeliverCounts // set before the first delivery
+	ended     bool                  // nothing more comes
+	announced bool                  // consume-ok is sent
+	cancelled bool                  // the server ended it before that
+	starved   bool                  // in credit.starved
 
 	refused bool // in outbound.refused; guarded by outbound.mu
 
@@ -75,6 +77,9 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 	if ch.uses(m.ConsumerTag) {
 		return wire.Errorf(wire.NotAllowed, "attempt to reuse consumer tag '%s'", m.ConsumerTag)
 	}
+	if err := ch.conn.session.MayConsume(ch.consuming()); err != nil {
+		return err
+	}
 	if m.Queue == replyQueue {
 		return ch.consumeReplies(m)
 	}
@@ -98,6 +103,13 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 	ch.announce(k, m.NoWait)
 	k.qc.Start()
 	return nil
+}
+
+// consuming is the number of the channel's consumers.
+func (ch *channel) consuming() int {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return len(ch.consumers)
 }
 
 // uses says whether a consumer of the channel has the tag.
@@ -125,6 +137,7 @@ func (ch *channel) announce(k *consumer, noWait bool) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	ch.holders.add(k)
+	k.counts = ch.listing.counts.of(k.qc.Queue())
 	if !noWait {
 		ch.send(&wire.BasicConsumeOk{ConsumerTag: k.tag})
 	}
@@ -190,7 +203,7 @@ func (k *consumer) Cancelled() {
 func (k *consumer) sayCancelled() {
 	k.end()
 	if k.ch.conn.peer.can.cancelNotify {
-		k.ch.send(&wire.BasicCancel{ConsumerTag: k.tag, NoWait: true})
+		k.ch.conn.out.method(k.ch.id, &wire.BasicCancel{ConsumerTag: k.tag, NoWait: true})
 	}
 }
 
@@ -201,7 +214,9 @@ func (ch *channel) qos(m *wire.BasicQos) error {
 		return wire.Errorf(wire.NotImplemented, "prefetch_size!=0 (%d)", m.PrefetchSize)
 	}
 	if !m.Global {
+		ch.mu.Lock()
 		ch.credit.each = m.PrefetchCount
+		ch.mu.Unlock()
 		ch.send(&wire.BasicQosOk{})
 		return nil
 	}

@@ -15,6 +15,7 @@ func (k *consumer) Deliver(ds []queue.Delivery) int {
 	n := 0
 	if !ch.muted && !o.dead {
 		n = k.deliver(s, ds)
+		k.count(ds[:n])
 	}
 	if n < len(ds) {
 		o.refuse(k)
@@ -23,6 +24,9 @@ func (k *consumer) Deliver(ds []queue.Delivery) int {
 	ch.mu.Unlock()
 	if !k.noAck {
 		k.admitted -= int64(n)
+	}
+	if ch.conn.session.Tracing() {
+		ch.conn.session.Delivered(ch.id, k.qc.Queue(), ds[:n])
 	}
 	return n
 }
@@ -44,7 +48,7 @@ func (k *consumer) deliver(s *segment, ds []queue.Delivery) int {
 			k.held++
 		}
 		s.grown(wire.AppendDeliver(s.b, ch.id, k.tag, tag, d.Redelivered, d.Route))
-		s.content(ch.id, d.Props, d.Body, d.Own, frameMax)
+		s.content(ch.id, &d.Content, frameMax)
 	}
 	return len(ds)
 }

@@ -26,6 +26,7 @@ func (ch *channel) get(m *wire.BasicGet) error {
 			g.got(m.NoAck, &d, remaining)
 			a.give(nil, nil)
 		} else {
+			g.nothing()
 			a.give(&wire.BasicGetEmpty{}, nil)
 		}
 	})
@@ -50,6 +51,7 @@ func (ch *channel) getter(q *queue.Queue) *consumer {
 	g := &consumer{ch: ch, qc: q.Getter(), getter: true}
 	g.qc.Watch(ch.overdue)
 	ch.mu.Lock()
+	g.counts = ch.listing.counts.of(q)
 	ch.holders.add(g)
 	ch.mu.Unlock()
 	ch.getters[q] = g
@@ -91,10 +93,14 @@ func (g *consumer) got(noAck bool, d *queue.Delivery, remaining int) {
 		tag = ch.unacked.push(g.slot, d.ID)
 		g.held++
 	}
+	g.countGet(noAck, d.Redelivered)
 	exchange, key := wire.SplitRoute(d.Route)
 	s.method(ch.id, &wire.BasicGetOk{
 		DeliveryTag: tag, Redelivered: d.Redelivered,
 		Exchange: string(exchange), RoutingKey: string(key), MessageCount: uint32(remaining),
 	})
-	s.content(ch.id, d.Props, d.Body, d.Own, o.frameMax)
+	s.content(ch.id, &d.Content, o.frameMax)
+	if ch.conn.session.Tracing() {
+		ch.conn.session.Delivered(ch.id, g.qc.Queue(), []queue.Delivery{*d})
+	}
 }

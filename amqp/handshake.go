@@ -2,7 +2,10 @@ package amqp
 
 import (
 	"errors"
+	"fmt"
+	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/leveretmq/leveret/amqp/wire"
@@ -12,6 +15,8 @@ import (
 // peer is what is known of a client.
 type peer struct {
 	name       string // "client -> server", as RabbitMQ names connections
+	pid        string // <0.N.0>: stands in the log where RabbitMQ has a process
+	given      string // connection_name of the client's properties
 	loopback   bool
 	user       string
 	vhost      string
@@ -37,6 +42,8 @@ func newPeer(nc net.Conn) peer {
 // introduce keeps the client's properties.
 func (p *peer) introduce(t wire.Table) {
 	p.properties = t
+	given, _ := t.Get("connection_name")
+	p.given, _ = given.(string)
 	v, _ := t.Get("capabilities")
 	caps, _ := v.(wire.Table)
 	has := func(name string) bool {
@@ -75,22 +82,29 @@ func (c *conn) handshake() error {
 	err := c.negotiate()
 	var reply *wire.Error
 	switch {
-	case errors.As(err, &reply) && reply.Code == wire.AccessRefused && c.peer.can.failureClose:
+	case errors.As(err, &reply) && reply.Code == wire.AccessRefused:
 		return c.refuse(reply)
 	case reply == nil && !errors.Is(err, wire.ErrUnknownMethod) && !errors.Is(err, wire.ErrBadTable):
 		return err
 	}
 	// RabbitMQ: whoever breaks the handshake is left waiting, so that guessing
 	// is slow, and is told nothing.
-	c.log.Warn("AMQP handshake failed", "err", err)
-	if err := c.drain(c.srv.opt.SilentClose); !errors.Is(err, errTimeout) {
-		return err
+	if over := c.drain(c.srv.opt.SilentClose); errors.Is(over, errEnded) {
+		return over
 	}
-	return errDropped
+	return dropped(err)
 }
 
 // header reads the protocol header. RabbitMQ answers any other with its own.
 func (c *conn) header() error {
+	if _, err := c.r.Peek(1); err != nil {
+		c.logAccepted(slog.LevelDebug) // a probe, most likely: not worth a line
+		if !errors.Is(err, errTimeout) && !errors.Is(err, errEnded) {
+			err = errUnheard
+		}
+		return err
+	}
+	c.logAccepted(slog.LevelInfo)
 	b, err := c.r.Peek(len(protocolHeader))
 	if err != nil {
 		return err
@@ -99,8 +113,8 @@ func (c *conn) header() error {
 		s := c.out.lock()
 		s.grown(append(s.b, protocolHeader...))
 		c.out.unlock()
-		c.log.Warn("AMQP handshake failed", "err", "bad protocol header", "header", got)
-		return c.hangUp(time.Second)
+		_ = c.hangUp(time.Second) // it ends in one way or another
+		return dropped(fmt.Errorf("{bad_header,<<%q>>}", got))
 	}
 	c.r.Skip(len(protocolHeader))
 	return nil
@@ -166,42 +180,49 @@ func (c *conn) handshakeFrame() ([]byte, error) {
 // start sends connection.start and logs the user in.
 func (c *conn) start() (*broker.User, error) {
 	props := append(wire.Table{{Name: "capabilities", Value: serverCapabilities()}}, c.srv.opt.Broker.ServerProperties()...)
-	c.out.method(0, &wire.ConnectionStart{
-		VersionMajor: 0, VersionMinor: 9, ServerProperties: props, Mechanisms: mechanisms, Locales: "en_US",
+	c.out.reply(0, &wire.ConnectionStart{
+		VersionMajor: 0, VersionMinor: 9, ServerProperties: props, Mechanisms: strings.Join(c.mechanisms(), " "), Locales: "en_US",
 	})
 	ok, err := expect[*wire.ConnectionStartOk](c)
 	if err != nil {
 		return nil, err
 	}
 	c.peer.introduce(ok.ClientProperties)
+	c.logNamed()
 	c.peer.mechanism = ok.Mechanism
-	name, password, err := credentials(ok.Mechanism, ok.Response)
-	if err != nil {
+	user, name, err := c.authenticate(ok.Mechanism, ok.Response)
+	var broken *wire.Error
+	switch {
+	case errors.As(err, &broken) || errors.Is(err, wire.ErrBadTable):
 		return nil, err
-	}
-	user, err := c.srv.opt.Broker.Authenticate(name, password, c.peer.loopback)
-	if err != nil {
-		refused := wire.Errorf(wire.AccessRefused,
+	case err != nil:
+		c.srv.churn.failedLogins.Add(1)
+		c.logRefused(name, err)
+		return nil, wire.Errorf(wire.AccessRefused,
 			"Login was refused using authentication mechanism %s. For details see the broker logfile.", ok.Mechanism)
-		refused.Cause = err
-		return nil, refused
 	}
+	c.srv.churn.logins.Add(1)
 	c.peer.user = name
 	return user, nil
 }
 
-// refuse tells a client with the capability that the login failed.
+// refuse ends a login that failed: it is slow, so that guessing is, and a
+// client with the capability is told.
 func (c *conn) refuse(reply *wire.Error) error {
-	c.log.Error("AMQP login refused", "err", reply.Cause)
-	c.out.method(0, &wire.ConnectionClose{ReplyCode: uint16(reply.Code), ReplyText: replyText(reply)})
-	return c.hangUp(c.srv.opt.SilentClose)
+	if c.peer.can.failureClose {
+		c.out.reply(0, &wire.ConnectionClose{ReplyCode: uint16(reply.Code), ReplyText: replyText(reply)})
+		_ = c.hangUp(c.srv.opt.SilentClose) // it ends in one way or another
+	} else {
+		_ = c.drain(c.srv.opt.SilentClose) // the same
+	}
+	return errRefused
 }
 
 // tune agrees on limits: the client may lower ours, not raise them (RabbitMQ:
 // nor ask for none), except for the heartbeat, which is the client's choice.
 func (c *conn) tune() error {
 	opt := &c.srv.opt
-	c.out.method(0, &wire.ConnectionTune{
+	c.out.reply(0, &wire.ConnectionTune{
 		ChannelMax: opt.ChannelMax, FrameMax: opt.FrameMax, Heartbeat: uint16(opt.Heartbeat / time.Second),
 	})
 	ok, err := expect[*wire.ConnectionTuneOk](c)
@@ -240,9 +261,10 @@ func (c *conn) enter(user *broker.User, m *wire.ConnectionOpen) error {
 	}
 	c.session, c.peer.vhost = session, m.VirtualHost
 	c.state, c.deadline = running, time.Time{}
-	c.out.method(0, &wire.ConnectionOpenOk{})
+	c.show()
+	c.out.reply(0, &wire.ConnectionOpenOk{})
 	c.in.wake() // for the read deadline
-	c.log.Info("AMQP connection open", "user", c.peer.user, "vhost", c.peer.vhost)
+	c.logOpened()
 	return nil
 }
 
@@ -253,6 +275,6 @@ func (c *conn) updateSecret(m *wire.ConnectionUpdateSecret) error {
 		refused.Cause = err
 		return refused
 	}
-	c.out.method(0, &wire.ConnectionUpdateSecretOk{})
+	c.out.reply(0, &wire.ConnectionUpdateSecretOk{})
 	return nil
 }

@@ -31,14 +31,23 @@ func (wallClock) AfterFunc(d time.Duration, f func()) func() bool {
 // startServer starts a server over a broker in memory; both end with the test.
 func startServer(t testing.TB, opt Options) *Server {
 	t.Helper()
+	return startLimited(t, opt, broker.NodeLimits{})
+}
+
+// startLimited is startServer over a broker with limits.
+func startLimited(t testing.TB, opt Options, limits broker.NodeLimits) *Server {
+	t.Helper()
 	b, err := broker.Open(broker.Options{
 		Meta: keptMeta{}, Clock: wallClock{}, Rand: rand.Reader, Logger: slog.New(slog.DiscardHandler),
-		Compatibility: "3.10", NodeName: "test",
+		Compatibility: "3.10", NodeName: "test", Limits: limits,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt.Broker, opt.Logger = b, slog.New(slog.DiscardHandler)
+	opt.Broker = b
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
 	s := New(opt)
 	t.Cleanup(func() {
 		s.Shutdown(context.Background())

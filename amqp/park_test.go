@@ -23,8 +23,8 @@ func bare(t *testing.T, s *Server) (*channel, *client) {
 	}
 	c.state = running
 	ch := &channel{conn: c, id: 1, consumers: map[string]*consumer{}}
-	ch.publisher = c.session.NewPublisher(ch)
-	c.channels = channels{max: 1, open: map[uint16]*channel{1: ch}}
+	ch.publisher = c.session.NewPublisher(ch.id, ch)
+	c.channels.max, c.channels.open = 1, map[uint16]*channel{1: ch}
 	t.Cleanup(func() { a.Close(); c.end(errEnded) })
 	return ch, &client{t, a, wire.NewReader(a)}
 }
@@ -38,6 +38,7 @@ func (c *conn) woken() bool {
 	if was {
 		c.revisit()
 	}
+	c.in.flush()
 	return was
 }
 

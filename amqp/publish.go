@@ -13,13 +13,14 @@ const stepSize = 1 << 20
 // header, body (spec: 4.2.6). Until the read ends, its parts are views into
 // the read buffer; keep copies them.
 type assembly struct {
-	phase phase
-	pub   wire.Publish
-	props []byte
-	size  uint64 // announced
-	body  []byte // own memory; what came so far
-	left  uint64 // octets of the body to come
-	store []byte // holds route and props across reads
+	phase  phase
+	pub    wire.Publish
+	props  []byte
+	size   uint64 // announced
+	body   []byte // what came so far, in shared if that is set
+	shared *wire.Body
+	left   uint64 // octets of the body to come
+	store  []byte // holds route and props across reads
 
 	stored phase // atHeader: store holds the route; atBody: and the props
 }
@@ -106,10 +107,10 @@ func (ch *channel) header(payload []byte) error {
 		return wire.Errorf(wire.PreconditionFailed, "message size %d is larger than configured max size %d", h.BodySize, most)
 	}
 	a := &ch.asm
-	a.props, a.size, a.left, a.body = h.Props, h.BodySize, h.BodySize, nil
+	a.props, a.size, a.left, a.body, a.shared = h.Props, h.BodySize, h.BodySize, nil, nil
 	a.phase = atBody
 	if a.size == 0 {
-		return ch.complete(nil, false)
+		return ch.complete(nil, nil)
 	}
 	ch.touch()
 	return nil
@@ -123,9 +124,9 @@ func (ch *channel) body(payload []byte) error {
 	case n > a.left:
 		return errNotBody()
 	case n == a.size && n < refSize: // the whole of it: no copy
-		return ch.complete(payload, false)
+		return ch.complete(payload, nil)
 	}
-	copy(a.grow(n), payload)
+	copy(ch.grow(n), payload)
 	return ch.bodyGrown()
 }
 
@@ -135,7 +136,7 @@ func (ch *channel) bodyGrown() error {
 		ch.touch()
 		return nil
 	}
-	return ch.complete(ch.asm.body, ch.asm.size >= refSize)
+	return ch.complete(ch.asm.body, ch.asm.shared)
 }
 
 // direct says whether the payload of a body frame of this size is read straight
@@ -148,7 +149,7 @@ func (a *assembly) direct(size uint32) bool {
 // channel may end meanwhile: the reader attends to others while it reads.
 func (ch *channel) readBody(size uint32) error {
 	c := ch.conn
-	if err := c.r.ReadInto(ch.asm.grow(uint64(size))); err != nil {
+	if err := c.r.ReadInto(ch.grow(uint64(size))); err != nil {
 		return err
 	}
 	if !ch.asm.busy() {
@@ -161,32 +162,39 @@ func (ch *channel) readBody(size uint32) error {
 }
 
 // grow makes room for n octets more of the announced body and returns it. The
-// memory grows by doubling steps and is at last exactly the announced size.
-func (a *assembly) grow(n uint64) []byte {
+// memory grows by doubling steps and is at last of the announced size.
+func (ch *channel) grow(n uint64) []byte {
+	a := &ch.asm
 	have := uint64(len(a.body))
 	if need := have + n; need > uint64(cap(a.body)) {
 		room := min(a.size, max(need, 2*uint64(cap(a.body)), min(a.size, stepSize)))
-		body := make([]byte, have, room)
-		copy(body, a.body)
-		a.body = body
+		var shared *wire.Body
+		if a.size >= refSize {
+			shared = ch.conn.srv.bodies.Take(int(room))
+			a.body = append(shared.Octets()[:0:room], a.body...)
+		} else {
+			a.body = append(make([]byte, 0, room), a.body...)
+		}
+		a.shared.Release()
+		a.shared = shared
 	}
 	a.body = a.body[:have+n]
 	a.left -= n
 	return a.body[have:]
 }
 
-// complete hands the message to the publisher. own says that body is the
-// message's own memory.
-func (ch *channel) complete(body []byte, own bool) error {
+// complete hands the message to the publisher. shared, if not nil, is what body
+// lies in.
+func (ch *channel) complete(body []byte, shared *wire.Body) error {
 	a := &ch.asm
-	a.phase, a.body = atMethod, nil
+	a.phase, a.body, a.shared = atMethod, nil, nil
 	view, err := wire.ScanProperties(a.props)
 	if err != nil {
 		return err
 	}
 	ch.touch()
 	a.stored = atMethod // the publisher looks into store until its Flush, before which keep does not write
-	return ch.publisher.Publish(a.pub, a.props, view, body, own)
+	return ch.publisher.Publish(a.pub, a.props, view, body, shared)
 }
 
 // keep copies what came of the message out of the read buffer. It is called at
@@ -219,5 +227,6 @@ func (ch *channel) Return(code wire.Code, text string, c queue.Content) {
 	s.method(ch.id, &wire.BasicReturn{
 		ReplyCode: uint16(code), ReplyText: text, Exchange: string(exchange), RoutingKey: string(key),
 	})
-	s.content(ch.id, c.Props, c.Body, false, o.frameMax)
+	c.Shared = nil
+	s.content(ch.id, &c, o.frameMax)
 }

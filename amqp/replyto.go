@@ -51,7 +51,7 @@ func (ch *channel) answered(tag string, c queue.Content) bool {
 		return false
 	}
 	s.grown(wire.AppendDeliver(s.b, ch.id, tag, ch.unacked.tag(), false, c.Route))
-	s.content(ch.id, c.Props, c.Body, false, o.frameMax)
+	s.content(ch.id, &c, o.frameMax)
 	return true
 }
 

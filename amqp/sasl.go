@@ -1,14 +1,58 @@
 package amqp
 
 import (
+	"crypto/tls"
 	"encoding/binary"
+	"errors"
+	"slices"
 	"strings"
 
 	"github.com/leveretmq/leveret/amqp/wire"
+	"github.com/leveretmq/leveret/broker"
 )
 
-// mechanisms in RabbitMQ's order.
-const mechanisms = "AMQPLAIN PLAIN"
+// defaultMechanisms in RabbitMQ's order.
+var defaultMechanisms = []string{"AMQPLAIN", "PLAIN"} // read-only
+
+// mechanisms are those that the client may choose from: EXTERNAL speaks of a
+// certificate, so there has to be TLS.
+func (c *conn) mechanisms() (offered []string) {
+	_, secure := c.nc.(*tls.Conn)
+	for _, m := range c.srv.opt.Mechanisms {
+		if secure || m != "EXTERNAL" {
+			offered = append(offered, m)
+		}
+	}
+	return offered
+}
+
+// errNoCertificate is EXTERNAL without a certificate.
+var errNoCertificate = errors.New("connection peer presented no TLS (x.509) certificate")
+
+// authenticate logs a user in by start-ok's response. A *wire.Error is about
+// the protocol; other errors say why the login is refused. name is who the
+// client claimed to be, as far as it did.
+func (c *conn) authenticate(mechanism, response string) (user *broker.User, name string, err error) {
+	if !slices.Contains(c.mechanisms(), mechanism) {
+		return nil, "", wire.Errorf(wire.CommandInvalid, "unknown authentication mechanism '%s'", mechanism)
+	}
+	b := c.srv.opt.Broker
+	if mechanism == "EXTERNAL" {
+		cert := c.certificate()
+		if cert == nil {
+			return nil, "", errNoCertificate
+		}
+		if name, err = c.srv.opt.CertificateName.of(cert); err == nil {
+			user, err = b.Trust(name, c.peer.loopback)
+		}
+		return user, name, err
+	}
+	name, password, err := credentials(mechanism, response)
+	if err == nil {
+		user, err = b.Authenticate(name, password, c.peer.loopback)
+	}
+	return user, name, err
+}
 
 // credentials takes user and password out of start-ok's response.
 func credentials(mechanism, response string) (user, password string, err error) {

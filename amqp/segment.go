@@ -4,6 +4,7 @@ import (
 	"net"
 
 	"github.com/leveretmq/leveret/amqp/wire"
+	"github.com/leveretmq/leveret/queue"
 )
 
 const (
@@ -25,8 +26,9 @@ const (
 type segment struct {
 	b     []byte
 	refs  []ref
-	size  int      // of b and all refs
-	parts [][]byte // scratch of writeTo
+	kept  []*wire.Body // what refs refer to
+	size  int          // of b and all refs
+	parts [][]byte     // scratch of writeTo
 }
 
 // ref is a piece of a body that goes out before b[at:].
@@ -44,14 +46,16 @@ func (s *segment) grown(b []byte) {
 // method adds a method frame.
 func (s *segment) method(ch uint16, m wire.Method) { s.grown(wire.AppendMethod(s.b, ch, m)) }
 
-// content adds header and body frames. own says that body is never written
-// again, so that it may be referred to.
-func (s *segment) content(ch uint16, props, body []byte, own bool, frameMax uint32) {
-	s.grown(wire.AppendHeader(s.b, ch, uint64(len(body)), props))
-	if !own || len(body) < refSize {
+// content adds header and body frames; a large body that is shared is referred
+// to.
+func (s *segment) content(ch uint16, c *queue.Content, frameMax uint32) {
+	body := c.Body
+	s.grown(wire.AppendHeader(s.b, ch, uint64(len(body)), c.Props))
+	if c.Shared == nil || len(body) < refSize {
 		s.grown(wire.AppendBody(s.b, ch, body, frameMax))
 		return
 	}
+	s.kept = append(s.kept, c.Shared.Retain())
 	most := len(body)
 	if frameMax > wire.FrameOverhead {
 		most = min(most, int(frameMax-wire.FrameOverhead))
@@ -87,6 +91,10 @@ func (s *segment) writeTo(nc net.Conn) error {
 
 // reset empties s for reuse and lets go of the bodies.
 func (s *segment) reset() {
+	for _, b := range s.kept {
+		b.Release()
+	}
 	clear(s.refs)
-	s.b, s.refs, s.size = s.b[:0], s.refs[:0], 0
+	clear(s.kept)
+	s.b, s.refs, s.kept, s.size = s.b[:0], s.refs[:0], s.kept[:0], 0
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/leveretmq/leveret/amqp/wire"
+	"github.com/leveretmq/leveret/queue"
 )
 
 // written gives what s writes to a socket.
@@ -33,9 +34,9 @@ func TestSegmentContentIsTheSameCopiedAndReferred(t *testing.T) {
 			var copied, referred segment
 			for range 2 {
 				copied.method(3, &wire.BasicGetEmpty{})
-				copied.content(3, props, body, false, frameMax)
+				copied.content(3, &queue.Content{Props: props, Body: body}, frameMax)
 				referred.method(3, &wire.BasicGetEmpty{})
-				referred.content(3, props, body, true, frameMax)
+				referred.content(3, &queue.Content{Props: props, Body: body, Shared: wire.NewBody(body)}, frameMax)
 			}
 			if size >= refSize && len(referred.refs) == 0 {
 				t.Errorf("size %d: the body was copied", size)

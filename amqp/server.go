@@ -22,11 +22,17 @@ type Options struct {
 	Logger *slog.Logger   // nil: slog.Default
 	Rand   io.Reader      // for consumer tags; nil: crypto/rand
 
+	// Mechanisms are offered in this order: PLAIN, AMQPLAIN, EXTERNAL; nil:
+	// AMQPLAIN PLAIN.
+	Mechanisms      []string
+	CertificateName CertificateName // for EXTERNAL
+
 	ChannelMax       uint16        // channels per connection; 0: 2047
 	FrameMax         uint32        // octets per frame; 0: 131072, at least 4096
 	Heartbeat        time.Duration // offered interval, whole seconds; 0: 60 s, negative: none
 	MaxMessageSize   uint64        // octets of one body; 0: 128 MiB
 	HandshakeTimeout time.Duration // from accept to connection.open; 0: 10 s
+	TLSTimeout       time.Duration // of a TLS handshake, before that; 0: 5 s
 	// SilentClose is how long a client that broke the handshake waits for the
 	// socket to close, so that guessing is slow; 0: 3 s.
 	SilentClose time.Duration
@@ -41,12 +47,16 @@ func (o *Options) defaults() {
 	or(&o.Heartbeat, 60*time.Second)
 	or(&o.MaxMessageSize, 128<<20)
 	or(&o.HandshakeTimeout, 10*time.Second)
+	or(&o.TLSTimeout, 5*time.Second)
 	or(&o.SilentClose, 3*time.Second)
 	or(&o.CloseTimeout, 5*time.Second)
 	o.FrameMax = max(o.FrameMax, wire.FrameMinSize)
 	o.Heartbeat = max(o.Heartbeat, 0)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.Mechanisms == nil {
+		o.Mechanisms = defaultMechanisms
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
@@ -64,8 +74,11 @@ func or[T comparable](v *T, otherwise T) {
 type Server struct {
 	opt      Options
 	segments sync.Pool              // of *segment
+	bodies   wire.Bodies            // of publishes under way
 	alarm    atomic.Pointer[string] // why publishing is held; nil: it is not
 	group    sync.WaitGroup         // connections
+	churn    churn
+	accepted atomic.Uint64 // connections so far, for their names in the log
 
 	mu        sync.Mutex
 	closing   bool
@@ -79,12 +92,14 @@ var ErrServerClosed = fmt.Errorf("amqp: server closed: %w", net.ErrClosed)
 // New returns a Server over opt.Broker.
 func New(opt Options) *Server {
 	opt.defaults()
-	return &Server{
+	s := &Server{
 		opt:       opt,
 		segments:  sync.Pool{New: func() any { return new(segment) }},
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*conn]struct{}),
 	}
+	opt.Broker.OnAlarm(s.hold)
+	return s
 }
 
 // Serve accepts connections until l fails or the server shuts down. It closes l.
@@ -204,14 +219,14 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Block holds publishing: a connection that publishes is told so by
-// connection.blocked with this reason, and what it publishes waits. Everything
+// hold holds publishing while reason is not empty: a connection that publishes
+// is told so by connection.blocked, and what it publishes waits. Everything
 // else goes on, so that consumers can drain what caused the alarm.
-func (s *Server) Block(reason string) { s.alarm.Store(&reason) }
-
-// Unblock ends Block.
-func (s *Server) Unblock() {
-	if s.alarm.Swap(nil) != nil {
-		s.each(func(c *conn) { c.in.wake() })
+func (s *Server) hold(reason string) {
+	if reason == "" {
+		s.alarm.Store(nil)
+	} else {
+		s.alarm.Store(&reason)
 	}
+	s.each(func(c *conn) { c.in.wake() }) // some wait for this, some for the disk
 }

@@ -2,8 +2,10 @@ package amqp
 
 import (
 	"errors"
+	"io"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -166,4 +168,32 @@ func TestWaitEndsWithTheStream(t *testing.T) {
 	if n, err := s.Read(make([]byte, 1)); n != 0 || err == nil {
 		t.Errorf("read %d, %v, want the end", n, err)
 	}
+}
+
+// TestWaitByTasting: a connection that is no plain socket, as one with TLS, is
+// waited on by one octet, which the next read gives.
+func TestWaitByTasting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := net.Pipe()
+		defer a.Close()
+		defer b.Close()
+		s := newSocket(b)
+		looks := 0
+		s.attend = func() (time.Time, error) { looks++; return time.Time{}, nil }
+		go func() { // ends when all is read
+			s.wake()
+			time.Sleep(time.Minute)
+			a.Write([]byte("hello"))
+		}()
+		if err := s.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 5)
+		if _, err := io.ReadFull(s, got); err != nil || string(got) != "hello" {
+			t.Errorf("read %q, %v", got, err)
+		}
+		if looks == 0 {
+			t.Error("a wake did not interrupt the wait")
+		}
+	})
 }

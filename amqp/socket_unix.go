@@ -6,6 +6,16 @@ import "syscall"
 
 const canPeek = true
 
+// sendSome sends what goes out at once and returns how much.
+func sendSome(fd uintptr, b []byte) int {
+	for {
+		n, err := syscall.Write(int(fd), b)
+		if err != syscall.EINTR {
+			return max(n, 0)
+		}
+	}
+}
+
 // readable says whether a read would return at once: with octets, the end, or
 // an error. It tries, because a readiness that was signalled before is not
 // signalled again.

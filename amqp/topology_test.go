@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/leveretmq/leveret/amqp/wire"
+	"github.com/leveretmq/leveret/broker"
 )
 
 // exchange of one request and its answer.
@@ -239,11 +240,11 @@ func TestLargeBodiesWaitForTheEndOfAnAlarm(t *testing.T) {
 	s := startServer(t, Options{})
 	c := dial(t, s).open(0).channel(1)
 	c.declare(1, "q")
-	s.Block("memory")
+	s.opt.Broker.SetAlarm(broker.MemoryAlarm, true)
 	body := make([]byte, 100_000)
 	go c.write(appendPublish(appendPublish(nil, 1, "q", body), 1, "q", body))
 	want[*wire.ConnectionBlocked](c)
-	s.Unblock()
+	s.opt.Broker.SetAlarm(broker.MemoryAlarm, false)
 	want[*wire.ConnectionUnblocked](c)
 	c.eventually(1, "q", body)
 	c.eventually(1, "q", body)

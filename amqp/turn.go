@@ -28,6 +28,9 @@ const fairShare = 128 << 10
 func (c *conn) endRead() error {
 	if len(c.turn.touched) > 0 {
 		c.flush()
+		if err := c.awaitDisk(); err != nil {
+			return err
+		}
 	}
 	c.parkWaiting()
 	if c.turn.octets >= fairShare {
@@ -45,7 +48,7 @@ func (c *conn) endRead() error {
 func (c *conn) flush() {
 	for _, ch := range c.turn.touched {
 		ch.touched = false
-		ch.publisher.Flush()
+		ch.commitPublishes()
 		ch.asm.keep()
 	}
 	for _, ch := range c.turn.touched {
@@ -54,6 +57,7 @@ func (c *conn) flush() {
 	c.commitSettles()
 	for _, ch := range c.turn.touched {
 		ch.feedStarved()
+		ch.publisher.AwaitRoom()
 	}
 	clear(c.turn.touched)
 	c.turn.touched = c.turn.touched[:0]
@@ -63,6 +67,20 @@ func (c *conn) commitSettles() {
 	if c.turn.batch != nil && !c.turn.batch.Empty() {
 		c.turn.batch.Commit(nil) // to the queues' own log
 	}
+}
+
+// awaitDisk waits, without reading, until the disk has caught up. An alarm takes
+// over from there: it holds publishes only.
+func (c *conn) awaitDisk() error {
+	for c.state == running && c.session.Behind() && c.srv.alarm.Load() == nil {
+		look := time.AfterFunc(time.Second, c.in.wake) // for our heartbeats
+		c.session.AwaitDisk(c.in.woken)
+		look.Stop()
+		if err := c.attendStalled(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stall waits, without reading, for a client that does not read.
@@ -79,7 +97,9 @@ func (c *conn) stall() error {
 // else than the socket.
 func (c *conn) attendStalled() error {
 	c.beat.rest()
-	return c.in.interrupted()
+	err := c.in.interrupted()
+	c.in.flush()
+	return err
 }
 
 // parkWaiting parks the channels that wait, at the end of a read.
@@ -98,6 +118,7 @@ func (c *conn) waitForRoom() error {
 	if err := c.endRead(); err != nil {
 		return err
 	}
+	c.in.flush()
 	for c.state == running && ch.state == channelOpen && ch.park.on && ch.park.full() {
 		select {
 		case <-c.in.woken:

@@ -15,6 +15,9 @@ func (ch *channel) txSelect() error {
 	if ch.mode == plainMode {
 		ch.mode = txMode
 		ch.publisher.SelectTx()
+		ch.mu.Lock()
+		ch.listing.transactional = true
+		ch.mu.Unlock()
 	}
 	ch.send(&wire.TxSelectOk{})
 	return nil
@@ -53,6 +56,9 @@ func (ch *channel) txRollback() error {
 func (ch *channel) endTx(state heldState) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
+	if state == free {
+		countAcks(ch.acks.tx)
+	}
 	for i := range ch.unacked.n {
 		e := ch.unacked.at(i)
 		switch {

@@ -15,6 +15,9 @@ func (b *Broker) route(bd *meta.Binding) {
 		return
 	}
 	x.routes.Store(&routes{x.routes.Load().Bind(exchange.Binding{Dest: d, Key: bd.Key, Args: bd.Arguments})})
+	if x.special != nil && x.special.history != nil {
+		b.replay(x.special.history, d)
+	}
 }
 
 func (v *vhost) dest(bd *meta.Binding) (exchange.Dest, bool) {
@@ -113,7 +116,11 @@ func (s *Session) bind(bd *meta.Binding) ([]meta.Change, error) {
 			return nil, err
 		}
 	}
-	if err := exchange.CheckArguments(x.def.Kind, bd.Arguments); err != nil {
+	if err := s.mayTopic(Read, x.def, bd.Key); err != nil {
+		return nil, err
+	}
+	b := exchange.Binding{Dest: exchange.Dest{Exchange: bd.ToExchange}, Key: bd.Key, Args: bd.Arguments}
+	if err := exchange.CheckBinding(x.def.Kind, x.def.Arguments, b); err != nil {
 		return nil, err
 	}
 	cs, added := s.b.meta.PutBinding(bd)
@@ -126,6 +133,11 @@ func (s *Session) bind(bd *meta.Binding) ([]meta.Change, error) {
 func (s *Session) unbind(bd *meta.Binding) ([]meta.Change, error) {
 	if err := s.mayBind(bd); err != nil {
 		return nil, err
+	}
+	if x := s.vhost.exchanges[bd.Source]; x != nil {
+		if err := s.mayTopic(Read, x.def, bd.Key); err != nil {
+			return nil, err
+		}
 	}
 	if q := s.vhost.queues[bd.Dest]; !bd.ToExchange && q != nil {
 		if err := s.unlocked(q); err != nil {

@@ -7,6 +7,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,6 +28,13 @@ type Log interface {
 	Notify(pos uint64, w interface{ Durable(pos uint64) }) bool
 	// Durable is the first position that is not durable.
 	Durable() uint64
+	// Hasten makes pos durable at once if that can be done well; true: it is.
+	Hasten(pos uint64) bool
+	// Behind says that too much waits to be written, or the disk is full.
+	Behind() bool
+	// Wait returns when n octets may be appended and the log is not behind. An
+	// error says that stop had a value, or the log ended.
+	Wait(n int, stop <-chan struct{}) error
 }
 
 // Meta is the metadata store.
@@ -50,8 +58,17 @@ type Options struct {
 	// ConsumerTimeout is how long a client may hold a delivery unless its queue
 	// or consumer says otherwise: 0 is 30 minutes as in RabbitMQ, negative for ever.
 	ConsumerTimeout time.Duration
+	// Version is RabbitMQ's version that clients are told; empty is that of
+	// Compatibility.
+	Version string
 	// NodeName is shown to clients as the cluster's name.
 	NodeName string
+	// FirstBoot is what an empty node is filled with.
+	FirstBoot FirstBoot
+	// LoopbackUsers may log in from this machine only; nil is guest.
+	LoopbackUsers []string
+	// Limits bounds what the whole node has.
+	Limits NodeLimits
 	// OnError is called once when metadata cannot be stored any more.
 	OnError func(error)
 }
@@ -64,14 +81,22 @@ type Broker struct {
 	commits *committer
 	host    *host
 
-	mu     sync.RWMutex // guards what follows; before every queue's mutex
-	meta   *meta.State
-	vhosts map[string]*vhost
-	byID   map[uint64]*queue.Queue
-	exByID map[uint64]*exchangeRef
+	mu       sync.RWMutex // guards what follows; before every queue's mutex
+	meta     *meta.State
+	vhosts   map[string]*vhost
+	byID     map[uint64]*queue.Queue
+	exByID   map[uint64]*exchangeRef
+	users    map[string]*presence // by name: those with sessions
+	opened   int                  // sessions
+	imported ImportReport         // the last
 
-	replies replies
-	drops   atomic.Uint64 // dead letters that found no queue
+	channels atomic.Int64
+	totals   totals
+	replies  replies
+	alarms   alarms
+	random   random
+	events   events
+	drops    atomic.Uint64 // dead letters that found no queue
 }
 
 // vhost is a virtual host's living half; guarded by Broker.mu but for gone.
@@ -79,23 +104,44 @@ type vhost struct {
 	name      string
 	exchanges map[string]*exchangeRef
 	queues    map[string]*queueRef
+	sessions  map[*Session]bool
+	access    map[string]*access // by user
+	policies  policies
+	deleted   bool // nothing new may come
 	// gone counts deleted queues: a cached route of the default exchange holds
 	// while it stands.
 	gone atomic.Uint64
+	// tracing: messages are copied to amq.rabbitmq.trace.
+	tracing atomic.Bool
+
+	counts  publishCounts
+	retired queue.Counters // of deleted queues
 }
 
 type queueRef struct {
 	*queue.Queue
-	def   *meta.Queue
-	owner *Session // exclusive queues only
+	vhost   *vhost
+	applied *applied // nil: no policy
+	def     *meta.Queue
+	owner   *Session // exclusive queues only
 }
 
 // Open loads the metadata. A broker with a log then gets its records as
 // persistence's Owner, and Restored.
 func Open(o Options) (*Broker, error) {
-	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{}}
+	b := &Broker{opt: o, meta: meta.New(), vhosts: map[string]*vhost{}, byID: map[uint64]*queue.Queue{}, exByID: map[uint64]*exchangeRef{},
+		users: map[string]*presence{}, alarms: alarms{raised: map[Alarm]bool{}}}
 	var err error
 	if b.level, err = levelOf(o.Compatibility); err != nil {
+		return nil, err
+	}
+	if o.LoopbackUsers == nil {
+		b.opt.LoopbackUsers = []string{"guest"}
+	}
+	if o.Version != "" {
+		b.level.reported = o.Version
+	}
+	if err := b.random.seed(o.Rand); err != nil {
 		return nil, err
 	}
 	if err := o.Meta.Load(b.meta.Load); err != nil {
@@ -106,46 +152,40 @@ func Open(o Options) (*Broker, error) {
 	}
 	b.commits = newCommitter(o)
 	b.host = newHost(b)
+	b.events.init(b)
+	b.meta.Changed = b.changed
 	if err := b.raise(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, b.Close(context.Background()))
 	}
-	if len(b.vhosts) == 0 {
-		return b, b.firstBoot()
+	if o.Log == nil {
+		b.host.begin()
+	}
+	if len(b.meta.VHosts)+len(b.meta.Users)+len(b.meta.Permissions) == 0 {
+		return b, b.firstBoot(o.FirstBoot)
 	}
 	return b, nil
 }
 
 const consumerTimeout = 30 * time.Minute
 
-// firstBoot makes what RabbitMQ makes: the virtual host / and guest/guest.
-func (b *Broker) firstBoot() error {
-	var salt [4]byte
-	if _, err := io.ReadFull(b.opt.Rand, salt[:]); err != nil {
-		return fmt.Errorf("salt: %w", err)
-	}
-	guest := &meta.User{Name: "guest", PasswordHash: meta.HashPassword(meta.SHA256, salt, "guest"), Algorithm: meta.SHA256, Tags: []string{"administrator"}}
-	b.mu.Lock()
-	cs := b.addVHost("/")
-	cs = append(cs, b.meta.PutUser(guest)...)
-	cs = append(cs, b.meta.PutPermission(&meta.Permission{User: "guest", VHost: "/", Configure: ".*", Write: ".*", Read: ".*"})...)
-	b.mu.Unlock()
-	done := make(chan error, 1)
-	b.commits.save(0, cs, func(err error) { done <- err })
-	return <-done
-}
-
 // raise makes the living half of what was loaded.
 func (b *Broker) raise() error {
-	for name := range b.meta.VHosts {
+	for name, def := range b.meta.VHosts {
 		b.vhosts[name] = newVHost(name)
+		if def.Tracing { // RabbitMQ: nothing is traced after a start
+			quiet := *def
+			quiet.Tracing = false
+			b.meta.VHosts[name] = &quiet
+		}
+	}
+	for n, def := range b.meta.Policies {
+		b.vhosts[n.VHost].policies.set(n, b.compilePolicy(def))
 	}
 	for _, def := range b.meta.Exchanges {
 		if b.vhosts[def.VHost] == nil {
 			return fmt.Errorf("metadata: exchange %q is in virtual host %q, which does not exist", def.Name, def.VHost)
 		}
-		if _, err := b.raiseExchange(def); err != nil {
-			return fmt.Errorf("metadata: exchange %q: %w", def.Name, err)
-		}
+		b.raiseExchange(def)
 	}
 	for _, def := range b.meta.Queues {
 		if b.vhosts[def.VHost] == nil {
@@ -164,7 +204,8 @@ func (b *Broker) raise() error {
 }
 
 func newVHost(name string) *vhost {
-	return &vhost{name: name, exchanges: map[string]*exchangeRef{}, queues: map[string]*queueRef{}}
+	return &vhost{name: name, exchanges: map[string]*exchangeRef{}, queues: map[string]*queueRef{},
+		sessions: map[*Session]bool{}, access: map[string]*access{}}
 }
 
 // Level is the RabbitMQ version whose answers the broker gives.
@@ -173,7 +214,7 @@ func (b *Broker) Level() string { return b.level.name }
 // ServerProperties are connection.start's, without the capabilities.
 func (b *Broker) ServerProperties() wire.Table {
 	t := wire.Table{
-		{Name: "cluster_name", Value: b.opt.NodeName},
+		{Name: "cluster_name", Value: b.ClusterName()},
 		{Name: "copyright", Value: "Copyright (c) the Leveret authors."},
 		{Name: "information", Value: "Licensed under the Apache License 2.0."},
 		{Name: "platform", Value: "Leveret " + Version},
@@ -186,16 +227,40 @@ func (b *Broker) ServerProperties() wire.Table {
 	return t
 }
 
+// ClusterName is the global parameter cluster_name, else the node's name.
+func (b *Broker) ClusterName() string {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if p := b.meta.GlobalParameters["cluster_name"]; p != nil {
+		if name, ok := decodeJSON(p.Value); ok && isText(name) {
+			return name.(string)
+		}
+	}
+	return b.opt.NodeName
+}
+
 // Version is Leveret's own.
 const Version = "0.1.0"
 
+// Fail says that the log has died: what waits for it is answered with an error,
+// and nothing is stored any more.
+func (b *Broker) Fail() { b.commits.fail() }
+
 // Close ends the broker's goroutines and makes every queue note what a clean
-// stop has to remember. Sessions are closed before.
+// stop has to remember, if it was restored. Sessions are closed before.
 func (b *Broker) Close(context.Context) error {
-	b.host.close()
+	restored := b.host.close()
+	b.events.close()
 	b.mu.RLock()
-	for _, q := range b.byID {
-		q.Close()
+	for id, q := range b.byID {
+		if restored && b.exByID[id] == nil { // nobody cares how often a shelf has delivered
+			q.Close()
+		}
+	}
+	for _, x := range b.exByID {
+		if x.special != nil {
+			x.special.close()
+		}
 	}
 	b.mu.RUnlock()
 	return b.commits.close()

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -16,8 +17,11 @@ type committer struct {
 	logger  *slog.Logger
 	onError func(error)
 	wake    chan struct{}
+	dead    chan struct{} // closed by fail
+	dying   sync.Once
 	wg      sync.WaitGroup
 	done    atomic.Uint64 // last ticket whose changes are stored
+	err     error         // the first one: nothing is stored any more; owned by run
 
 	mu      sync.Mutex // guards what follows
 	pending batch
@@ -34,7 +38,7 @@ type batch struct {
 }
 
 func newCommitter(o Options) *committer {
-	c := &committer{meta: o.Meta, log: o.Log, logger: o.Logger, onError: o.OnError, wake: make(chan struct{}, 1)}
+	c := &committer{meta: o.Meta, log: o.Log, logger: o.Logger, onError: o.OnError, wake: make(chan struct{}, 1), dead: make(chan struct{})}
 	c.wg.Go(c.run) // ends at close
 	return c
 }
@@ -87,34 +91,55 @@ func (c *committer) run() {
 	}
 }
 
+// commit stores b and answers. After an error nothing is stored any more, for
+// what comes later may build on what was lost.
 func (c *committer) commit(b *batch) {
-	if b.pos > 0 && c.log != nil {
-		c.await(b.pos)
-	}
-	var err error
-	if len(b.changes) > 0 {
-		err = c.meta.Commit(b.changes)
-	}
-	if err == nil {
-		c.done.Store(b.ticket)
-	} else {
-		c.logger.Error("metadata cannot be stored", "err", err)
-		if c.onError != nil {
-			c.onError(err)
+	if c.err == nil {
+		if c.err = c.store(b); c.err != nil {
+			c.logger.Error("metadata cannot be stored", "err", c.err)
+			if c.onError != nil {
+				c.onError(c.err)
+			}
 		}
 	}
+	if c.err == nil {
+		c.done.Store(b.ticket)
+	}
 	for _, reply := range b.replies {
-		reply(err)
+		reply(c.err)
 	}
 }
 
-// await returns when the log is durable up to pos.
-func (c *committer) await(pos uint64) {
+func (c *committer) store(b *batch) error {
+	if b.pos > 0 && c.log != nil {
+		if err := c.await(b.pos); err != nil {
+			return err
+		}
+	}
+	if len(b.changes) == 0 {
+		return nil
+	}
+	return c.meta.Commit(b.changes)
+}
+
+var errLogDied = errors.New("the log has failed")
+
+// await returns when the log is durable up to pos, or never will be.
+func (c *committer) await(pos uint64) error {
 	done := make(chan struct{})
-	if !c.log.Notify(pos, whenDurable(func() { close(done) })) {
-		<-done
+	if c.log.Notify(pos, whenDurable(func() { close(done) })) {
+		return nil
+	}
+	select {
+	case <-done:
+		return nil
+	case <-c.dead:
+		return errLogDied
 	}
 }
+
+// fail ends the waiting for a log that has died.
+func (c *committer) fail() { c.dying.Do(func() { close(c.dead) }) }
 
 // whenDurable is a function called when a position is durable.
 type whenDurable func()

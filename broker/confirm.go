@@ -6,6 +6,7 @@ import "sync"
 // numbers that become durable together, oldest first.
 type Confirms struct {
 	b     *Broker
+	vhost *vhost
 	ready func()
 
 	mu      sync.Mutex // guards what follows; only Take's emit is called under it
@@ -15,6 +16,8 @@ type Confirms struct {
 	acked   uint64 // number up to which Take has answered
 	waiting bool   // the log will call Durable
 	closed  bool
+
+	confirmed uint64
 }
 
 // confirmRun is the publishes up to last, answered when the log is durable past
@@ -30,7 +33,7 @@ type confirmRun struct {
 // ready is called from any goroutine when Confirms().Take has something.
 func (p *Publisher) SelectConfirms(ready func()) {
 	if p.confirms == nil {
-		p.confirms = &Confirms{b: p.s.b, ready: ready}
+		p.confirms = &Confirms{b: p.s.b, vhost: p.s.vhost, ready: ready}
 	}
 }
 
@@ -38,10 +41,11 @@ func (p *Publisher) SelectConfirms(ready func()) {
 func (p *Publisher) Confirms() *Confirms { return p.confirms }
 
 // add notes n publishes that were committed up to pos; 0 is nothing to wait for.
-// refused names those of them, from 1, that a queue did not take.
-func (c *Confirms) add(n, pos uint64, refused []uint32) {
+// refused names those of them, from 1, that a queue did not take. It returns
+// true when Take has something now, and does not call ready then.
+func (c *Confirms) add(n, pos uint64, refused []uint32) bool {
 	if n == 0 {
-		return
+		return false
 	}
 	run := confirmRun{pos: pos}
 	// A queue that is not yet stored could vanish with its messages.
@@ -64,7 +68,7 @@ func (c *Confirms) add(n, pos uint64, refused []uint32) {
 	if run.ticket > 0 {
 		c.b.commits.save(0, nil, func(error) { c.Durable(0) })
 	}
-	c.wake()
+	return c.wait()
 }
 
 // push adds a run that ends with the publish last, unless that is in one
@@ -78,20 +82,25 @@ func (c *Confirms) push(run confirmRun, last uint64, refused bool) {
 	c.runs = append(c.runs, run)
 }
 
-// wake asks the log for the newest run, so that one sync answers all, or calls
-// ready when there is nothing to wait for.
-func (c *Confirms) wake() {
+// wait asks the log for the newest run, so that one sync answers all. It
+// returns true when there is nothing to wait for.
+func (c *Confirms) wait() bool {
 	c.mu.Lock()
 	if c.closed || c.waiting || len(c.runs) == 0 {
 		c.mu.Unlock()
-		return
+		return false
 	}
 	pos := c.runs[len(c.runs)-1].pos
+	single := c.last == c.acked+1 // who waits for each confirm waits for us now
 	c.waiting = pos > 0
 	c.mu.Unlock()
-	if pos == 0 || c.b.opt.Log.Notify(pos, c) {
-		c.Durable(pos)
+	if pos > 0 && !(single && c.b.opt.Log.Hasten(pos)) && !c.b.opt.Log.Notify(pos, c) {
+		return false
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = false
+	return !c.closed
 }
 
 // Durable is the log's call.
@@ -134,10 +143,14 @@ func (c *Confirms) Take(emit func(tag uint64, multiple, ack bool)) {
 // emit answers all that is open up to the end of r. Called with mu.
 func (c *Confirms) emit(r *confirmRun, emit func(tag uint64, multiple, ack bool)) {
 	emit(r.last, r.last > c.acked+1, !r.refused)
+	if !r.refused {
+		c.confirmed += r.last - c.acked
+		c.vhost.counts.confirmed.Add(r.last - c.acked)
+	}
 	c.acked = r.last
 }
 
-// rewait asks the log for what is left. Unlike wake it never calls ready, for
+// rewait asks the log for what is left. It must not call ready, for
 // it runs under the writer's locks.
 func (c *Confirms) rewait() {
 	c.mu.Lock()

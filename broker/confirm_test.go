@@ -45,13 +45,22 @@ type ack struct {
 	ok       bool
 }
 
+// Hasten is never ready to.
+func (l *stepLog) Hasten(uint64) bool { return false }
+
+// Behind is never so.
+func (l *stepLog) Behind() bool { return false }
+
+// Wait has nothing to wait for.
+func (l *stepLog) Wait(int, <-chan struct{}) error { return nil }
+
 // window gives confirms over log, and the acks that its writer would send.
 func window(t *testing.T, log Log) (*Confirms, *[]ack) {
 	t.Helper()
 	b := guestSession(t).b
 	b.opt.Log = log
 	acks := new([]ack)
-	c := &Confirms{b: b}
+	c := &Confirms{b: b, vhost: &vhost{}}
 	c.ready = func() {
 		c.Take(func(tag uint64, multiple, ok bool) { *acks = append(*acks, ack{tag, multiple, ok}) })
 	}
@@ -63,9 +72,11 @@ func window(t *testing.T, log Log) (*Confirms, *[]ack) {
 func TestConfirmsOfMixedRuns(t *testing.T) {
 	log := &stepLog{}
 	c, acks := window(t, log)
-	c.add(1, 100, nil)
-	c.add(1, 150, nil)
-	c.add(1, 0, nil)
+	for _, pos := range []uint64{100, 150, 0} {
+		if c.add(1, pos, nil) {
+			t.Fatalf("publish at %d: ready before the sync", pos)
+		}
+	}
 	log.sync(120)
 	log.sync(160)
 	if want := []ack{{1, false, true}, {3, true, true}}; !slices.Equal(*acks, want) {
@@ -76,7 +87,10 @@ func TestConfirmsOfMixedRuns(t *testing.T) {
 func TestConfirmsBeforeSync(t *testing.T) {
 	log := &stepLog{}
 	c, acks := window(t, log)
-	c.add(2, 0, nil)
+	if !c.add(2, 0, nil) {
+		t.Fatal("nothing to wait for, and not ready")
+	}
+	c.ready()
 	c.add(3, 100, nil)
 	if want := []ack{{2, true, true}}; !slices.Equal(*acks, want) {
 		t.Fatalf("before the sync: acks %v, want %v", *acks, want)
@@ -113,7 +127,9 @@ func TestConfirmsRefused(t *testing.T) {
 			if !slices.Equal(*acks, c.want) {
 				t.Fatalf("answers %v, want %v", *acks, c.want)
 			}
-			w.add(1, 0, nil)
+			if w.add(1, 0, nil) {
+				w.ready()
+			}
 			if got := (*acks)[len(*acks)-1]; got != (ack{c.n + 1, false, true}) {
 				t.Fatalf("the next publish: %v", got)
 			}

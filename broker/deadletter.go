@@ -4,35 +4,76 @@ import (
 	"slices"
 
 	"github.com/leveretmq/leveret/amqp/wire"
+	"github.com/leveretmq/leveret/exchange"
 	"github.com/leveretmq/leveret/queue"
 )
 
 // drainAtOnce is how many messages of a queue are dead-lettered by one batch.
 const drainAtOnce = 128
 
+// drainSteps is how many batches of a queue are done before others have a turn.
+const drainSteps = 64
+
 // drain does what q left for outside of its mutex.
 func (b *Broker) drain(q *queue.Queue) {
-	batch := queue.NewBatch()
-	for {
-		work := q.TakeOutside(drainAtOnce)
-		if len(work) == 0 {
+	d := drainage{b: b, q: q, x: b.shelfOf(q), batch: queue.NewBatch()}
+	for range drainSteps {
+		if !d.step() {
 			return
 		}
-		for i := range work {
-			switch w := &work[i]; w.Kind {
-			case queue.Dead:
-				b.deadLetter(batch, q, w)
-			case queue.Unused, queue.Expired:
-				b.discardUnused(q)
-			case queue.Corrupt:
-				o := q.Options()
-				b.opt.Logger.Error("message cannot be read and is withheld", "vhost", o.VHost, "queue", o.Name, "seq", w.Seq, "err", w.Err)
-			}
+	}
+	b.host.Outside(q)
+}
+
+// drainage is one turn of a queue.
+type drainage struct {
+	b     *Broker
+	q     *queue.Queue
+	x     *exchangeRef // whose shelf q is, if it is one
+	batch *queue.Batch
+	found finder
+}
+
+// step does a batch, false when there is nothing to do.
+func (d *drainage) step() bool {
+	if d.x != nil && d.x.special.delayed != nil {
+		d.x.special.delayed.reject(d.batch)
+		d.commit()
+	}
+	work := d.q.TakeOutside(drainAtOnce)
+	for i := range work {
+		d.do(&work[i])
+		if d.found.marked() { // others may wait for this commit
+			d.commit()
 		}
-		if !batch.Empty() {
-			batch.Commit(b.log())
-			b.drops.Add(uint64(len(batch.Refused()))) // by a full queue
+	}
+	d.commit()
+	return len(work) > 0
+}
+
+func (d *drainage) do(w *queue.Outside) {
+	switch w.Kind {
+	case queue.Dead:
+		if d.x != nil && d.x.special.delayed != nil {
+			d.b.release(&d.found, d.batch, d.x, w)
+		} else {
+			d.b.deadLetter(&d.found, d.batch, d.q, w)
 		}
+	case queue.Unused, queue.Expired:
+		d.b.discardUnused(d.q)
+	case queue.Corrupt:
+		o := d.q.Options()
+		d.b.opt.Logger.Error("message cannot be read and is withheld", "vhost", o.VHost, "queue", o.Name, "seq", w.Seq, "err", w.Err)
+		if d.x != nil {
+			d.x.special.stirred()
+		}
+	}
+}
+
+func (d *drainage) commit() {
+	if !d.batch.Empty() {
+		d.found.committed(d.batch.Commit(d.b.log()))
+		d.b.drops.Add(uint64(len(d.batch.Refused()))) // by a full queue
 	}
 }
 
@@ -45,7 +86,7 @@ func (b *Broker) log() queue.Log {
 
 // discard deletes a queue that no client waits for.
 func (b *Broker) discard(q *queueRef, ifUnused bool) {
-	if _, pos, cs, err := b.deleteQueue(q, ifUnused, false); err == nil {
+	if _, pos, cs, err := b.deleteQueue(q, internalUser, ifUnused, false); err == nil {
 		b.commits.save(pos, cs, func(error) {})
 	}
 }
@@ -65,7 +106,7 @@ func (b *Broker) discardUnused(q *queue.Queue) {
 
 // deadLetter adds the settle of a leaving message and the publish of its dead
 // letter, one batch for both. Without a place to go it is the settle alone.
-func (b *Broker) deadLetter(batch *queue.Batch, q *queue.Queue, w *queue.Outside) {
+func (b *Broker) deadLetter(f *finder, batch *queue.Batch, q *queue.Queue, w *queue.Outside) {
 	o, set := q.Options(), q.Settings()
 	if set.DeadLetterExchange == nil {
 		batch.Dead(q, w.Seq)
@@ -79,37 +120,32 @@ func (b *Broker) deadLetter(batch *queue.Batch, q *queue.Queue, w *queue.Outside
 		return
 	}
 	mode, priority := props.DeliveryMode, props.Priority
-	keys := d.apply(&props, w.Content.Route)
-	targets := b.deadTargets(o.VHost, &d, keys, &props)
-	if len(targets) == 0 {
+	d.keys = d.apply(&props, w.Content.Route)
+	c := queue.Content{Route: wire.AppendRoute(nil, d.to, d.keys[0]), Props: props.Append(nil), Body: w.Content.Body, Shared: w.Content.Shared}
+	m := queue.Message{Content: c, Persistent: mode == 2, Priority: priority, TTL: -1, Again: true}
+	if !f.send(batch, m, b.deadTargets(f, o.VHost, &d, &props, &m)) {
 		b.drops.Add(1)
-		batch.Dead(q, w.Seq)
-		return
 	}
-	c := queue.Content{Route: wire.AppendRoute(nil, d.to, keys[0]), Props: props.Append(nil), Body: w.Content.Body}
-	batch.Publish(queue.Message{Content: c, Persistent: mode == 2, Priority: priority, Own: w.Own, TTL: -1, Again: true}, targets)
 	batch.Dead(q, w.Seq)
 }
 
 // deadTargets routes a dead letter by each of its keys and leaves out the
 // queues that it has come from without ever being rejected: such a cycle would
 // never end (RabbitMQ).
-func (b *Broker) deadTargets(vhost string, d *death, keys []string, props *wire.Properties) []*queue.Queue {
+func (b *Broker) deadTargets(f *finder, vhost string, d *death, props *wire.Properties, m *queue.Message) []*queue.Queue {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	x := b.vhosts[vhost].exchanges[d.to]
-	if x == nil {
+	v := b.vhosts[vhost]
+	if v == nil || v.exchanges[d.to] == nil {
 		return nil
 	}
-	var f finder
+	x := v.exchanges[d.to]
 	f.reset(b)
 	var headers []byte
 	if len(props.Headers) > 0 {
 		headers = wire.AppendTable(nil, props.Headers)[4:]
 	}
-	for _, key := range keys {
-		f.route(x, []byte(key), headers)
-	}
+	f.route(x, routed{exchange.Message{Key: []byte(d.keys[0]), Headers: headers, Props: m.Props}, d.keys[1:], false}, m)
 	if d.reason == "rejected" {
 		return f.queues
 	}
@@ -137,7 +173,8 @@ func automaticCycle(props *wire.Properties, queue string) bool {
 type death struct {
 	queue, reason, to string
 	at                wire.Timestamp
-	key               *string // x-dead-letter-routing-key
+	key               *string  // x-dead-letter-routing-key
+	keys              []string // what the dead letter is routed by
 }
 
 // apply changes a message's properties into its dead letter's and gives the

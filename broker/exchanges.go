@@ -14,9 +14,14 @@ import (
 // gone; routes is replaced as a whole under Broker.mu.
 type exchangeRef struct {
 	def       *meta.Exchange
+	vhost     *vhost
+	applied   *applied // nil: no policy
+	counts    publishCounts
 	alternate string
 	routes    atomic.Pointer[routes]
 	gone      atomic.Bool
+	special   *special
+	inert     bool // of a type that an import has kept and nobody here knows
 }
 
 // routes is one version of an exchange's bindings.
@@ -29,34 +34,51 @@ var predeclared = [...]meta.Exchange{
 }
 
 // addVHost makes a virtual host with its exchanges; mu is held.
-func (b *Broker) addVHost(name string) []meta.Change {
-	b.vhosts[name] = newVHost(name)
-	cs := b.meta.PutVHost(&meta.VHost{Name: name})
+func (b *Broker) addVHost(def *meta.VHost) []meta.Change {
+	b.vhosts[def.Name] = newVHost(def.Name)
+	cs := b.storeVHost(def)
 	for _, d := range predeclared {
 		id, more := b.meta.NextID()
-		d.ID, d.VHost, d.Durable = id, name, true
+		d.ID, d.VHost, d.Durable = id, def.Name, true
 		cs = append(append(cs, more...), b.meta.PutExchange(&d)...)
-		if _, err := b.raiseExchange(&d); err != nil {
-			panic(err) // the kinds above exist
-		}
+		b.raiseExchange(&d)
 	}
 	return cs
 }
 
-func (b *Broker) raiseExchange(def *meta.Exchange) (*exchangeRef, error) {
-	r, err := exchange.New(def.Kind)
+func (b *Broker) raiseExchange(def *meta.Exchange) {
+	r, err := exchange.New(def.Kind, exchange.Options{Arguments: def.Arguments, Rand: b.random.next})
 	if err != nil {
-		return nil, err
+		r = nowhere{}
 	}
-	x := &exchangeRef{def: def}
-	if a, ok := def.Arguments.Get("alternate-exchange"); ok {
-		x.alternate, _ = a.(string)
+	x := &exchangeRef{def: def, vhost: b.vhosts[def.VHost], inert: err != nil}
+	x.govern()
+	if x.special, err = b.newSpecial(def); err != nil {
+		b.opt.Logger.Error("exchange keeps nothing", "vhost", def.VHost, "exchange", def.Name, "err", err)
+		x.special = nil
 	}
 	x.routes.Store(&routes{r})
-	b.vhosts[def.VHost].exchanges[def.Name] = x
+	x.vhost.exchanges[def.Name] = x
 	b.exByID[def.ID] = x
-	return x, nil
 }
+
+// nowhere is the router of an exchange of an unknown type.
+type nowhere struct{}
+
+// Bind changes nothing.
+func (n nowhere) Bind(exchange.Binding) exchange.Router { return n }
+
+// Unbind changes nothing.
+func (n nowhere) Unbind(exchange.Binding) exchange.Router { return n }
+
+// Route finds nothing.
+func (nowhere) Route(_ exchange.Message, out []exchange.Dest) []exchange.Dest { return out }
+
+// KeyOnly is true of what never differs.
+func (nowhere) KeyOnly() bool { return true }
+
+// PerKey makes no difference.
+func (nowhere) PerKey() bool { return false }
 
 func (v *vhost) exchange(name string) (*exchangeRef, error) {
 	if x := v.exchanges[name]; x != nil {
@@ -76,7 +98,13 @@ func notDefault(name string) error {
 // replies when that is durable.
 func (s *Session) change(reply func(error), f func() ([]meta.Change, error)) {
 	s.b.mu.Lock()
-	cs, err := f()
+	var cs []meta.Change
+	err := s.vhost.open()
+	if err == nil {
+		done := s.b.acts(s.opt.User.Name())
+		cs, err = f()
+		done()
+	}
 	s.b.mu.Unlock()
 	if err != nil {
 		reply(err)
@@ -112,16 +140,20 @@ func (s *Session) declareExchange(m *wire.ExchangeDeclare) ([]meta.Change, error
 	if strings.HasPrefix(m.Exchange, "amq.") {
 		return nil, wire.Errorf(wire.AccessRefused, "exchange name '%s' contains reserved prefix 'amq.*'", m.Exchange)
 	}
+	if err := exchange.CheckDeclare(m.Type, m.Arguments); err != nil {
+		return nil, err
+	}
+	if err := s.overExchanges(m.Exchange); err != nil {
+		return nil, err
+	}
 	id, cs := s.b.meta.NextID()
 	def := &meta.Exchange{ID: id, VHost: s.vhost.name, Name: m.Exchange, Kind: m.Type, Durable: m.Durable,
 		AutoDelete: m.AutoDelete, Internal: m.Internal, Arguments: m.Arguments}
-	if _, err := s.b.raiseExchange(def); err != nil {
-		return nil, err
-	}
+	s.b.raiseExchange(def)
 	return append(cs, s.b.meta.PutExchange(def)...), nil
 }
 
-// checkExchange checks type and arguments of a declare.
+// checkExchange checks what a declare of any exchange, old or new, has to be.
 func (s *Session) checkExchange(m *wire.ExchangeDeclare) error {
 	if !exchange.Known(m.Type) {
 		if s.b.level.unknownTypeHard {
@@ -152,7 +184,7 @@ func (x *exchangeRef) inequivalent(m *wire.ExchangeDeclare) error {
 	quote := func(v any) string { return fmt.Sprintf("'%v'", v) }
 	switch {
 	case m.Type != d.Kind:
-		return differs("type", quote(m.Type), quote(d.Kind))
+		return differs("type", quote(atom(m.Type)), quote(atom(d.Kind)))
 	case m.Durable != d.Durable:
 		return differs("durable", quote(m.Durable), quote(d.Durable))
 	case m.AutoDelete != d.AutoDelete:
@@ -171,6 +203,14 @@ func (x *exchangeRef) inequivalent(m *wire.ExchangeDeclare) error {
 		return differs("alternate-exchange", "none", fmt.Sprintf("the value '%v' of type '%s'", have, wire.TypeName(have)))
 	}
 	return nil
+}
+
+// atom shows an exchange type as RabbitMQ does: those with a dash in quotes.
+func atom(kind string) string {
+	if strings.Contains(kind, "-") {
+		return "'" + kind + "'"
+	}
+	return kind
 }
 
 // DeleteExchange is exchange.delete; one that is missing is deleted already.
@@ -202,8 +242,11 @@ func (x *exchangeRef) name() meta.Name { return meta.Name{VHost: x.def.VHost, Na
 // their last binding by it; mu is held.
 func (b *Broker) dropExchange(x *exchangeRef) []meta.Change {
 	x.gone.Store(true)
-	delete(b.vhosts[x.def.VHost].exchanges, x.def.Name)
+	delete(x.vhost.exchanges, x.def.Name)
 	delete(b.exByID, x.def.ID)
+	if x.special != nil {
+		b.dropShelf(x)
+	}
 	gone, cs := b.meta.DeleteExchange(x.name())
 	return append(cs, b.unroute(gone, exchange.Dest{ID: x.def.ID, Exchange: true})...)
 }

@@ -22,6 +22,7 @@ type host struct {
 	timers timers
 	at     map[*queue.Queue]*timer
 	stop   func() bool
+	begun  bool // queues are restored: their time runs
 	closed bool
 }
 
@@ -58,6 +59,15 @@ func (h *host) Arm(q *queue.Queue, at time.Time) {
 	h.rearmLocked()
 }
 
+// begin lets time run for the queues: until then they belong to the recovery,
+// and what is due waits.
+func (h *host) begin() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.begun = true
+	h.rearmLocked()
+}
+
 // rearmLocked keeps one timer for the earliest deadline: an idle broker does
 // not wake.
 func (h *host) rearmLocked() {
@@ -65,7 +75,7 @@ func (h *host) rearmLocked() {
 		h.stop()
 		h.stop = nil
 	}
-	if len(h.timers) > 0 && !h.closed {
+	if len(h.timers) > 0 && h.begun && !h.closed {
 		h.stop = h.b.opt.Clock.AfterFunc(h.timers[0].at.Sub(h.b.opt.Clock.Now()), h.tick)
 	}
 }
@@ -86,14 +96,17 @@ func (h *host) tick() {
 	}
 }
 
-func (h *host) close() {
+// close ends the goroutines; begun says that queues were restored.
+func (h *host) close() (begun bool) {
 	h.mu.Lock()
 	h.closed = true
 	h.rearmLocked()
+	begun = h.begun
 	h.mu.Unlock()
 	h.outside.close()
 	h.pages.close()
 	h.wg.Wait()
+	return begun
 }
 
 // worklist is a queue of queues, each at most once.

@@ -3,6 +3,7 @@ package broker
 import (
 	"encoding/base64"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/leveretmq/leveret/amqp/wire"
@@ -38,8 +39,9 @@ func (b *Broker) raiseQueue(def *meta.Queue, owner *Session) (*queueRef, error) 
 	if b.opt.Log != nil {
 		o.Log = b.opt.Log
 	}
-	q := &queueRef{Queue: queue.New(o), def: def, owner: owner}
-	b.vhosts[def.VHost].queues[def.Name] = q
+	q := &queueRef{Queue: queue.New(o), vhost: b.vhosts[def.VHost], def: def, owner: owner}
+	q.govern()
+	q.vhost.queues[def.Name] = q
 	b.byID[def.ID] = q.Queue
 	return q, nil
 }
@@ -99,16 +101,40 @@ func (s *Session) declareQueue(m *wire.QueueDeclare) (*queueRef, []meta.Change, 
 	if err := s.may(Configure, "queue", name); err != nil {
 		return nil, nil, err
 	}
+	s.b.totals.declared.Add(1)
+	m = s.typed(name, m)
 	if q := s.vhost.queues[name]; q != nil {
 		return q, nil, s.redeclare(q, m)
 	}
 	if strings.HasPrefix(m.Queue, "amq.") {
 		return nil, nil, wire.Errorf(wire.AccessRefused, "queue name '%s' contains reserved prefix 'amq.*'", name)
 	}
+	if err := s.overQueues(name); err != nil {
+		return nil, nil, err
+	}
 	if err := s.mayDeadLetter(name, m.Arguments); err != nil {
 		return nil, nil, err
 	}
 	return s.newQueue(name, m)
+}
+
+// typed gives a declare without x-queue-type the virtual host's default type.
+// RabbitMQ: one that cannot be of that type stays classic; ours: a queue that
+// exists keeps its type whatever the default has become.
+func (s *Session) typed(name string, m *wire.QueueDeclare) *wire.QueueDeclare {
+	kind := s.b.meta.VHosts[s.vhost.name].DefaultQueueType
+	_, given := m.Arguments.Get("x-queue-type")
+	if given || kind == "" || kind == "undefined" {
+		return m
+	}
+	if q := s.vhost.queues[name]; q != nil {
+		kind = q.Options().Arguments.Type
+	} else if kind != "classic" && (!m.Durable || m.Exclusive || m.AutoDelete) {
+		return m
+	}
+	with := *m
+	with.Arguments = append(slices.Clone(m.Arguments), wire.Field{Name: "x-queue-type", Value: kind})
+	return &with
 }
 
 func (s *Session) newQueue(name string, m *wire.QueueDeclare) (*queueRef, []meta.Change, error) {
@@ -122,6 +148,7 @@ func (s *Session) newQueue(name string, m *wire.QueueDeclare) (*queueRef, []meta
 	if err != nil {
 		return nil, nil, err
 	}
+	s.b.totals.created.Add(1)
 	if owner != nil {
 		s.mu.Lock()
 		s.owned[q] = true
@@ -217,7 +244,7 @@ func (s *Session) DeleteQueue(m *wire.QueueDelete, reply func(int, error)) {
 		reply(0, err)
 		return
 	}
-	n, pos, cs, err := s.b.deleteQueue(q, m.IfUnused, m.IfEmpty)
+	n, pos, cs, err := s.b.deleteQueue(q, s.opt.User.Name(), m.IfUnused, m.IfEmpty)
 	if err != nil {
 		reply(0, err)
 		return
@@ -244,19 +271,22 @@ func conditionless(q *queueRef, m *wire.QueueDelete) error {
 
 // deleteQueue takes a queue out of the topology. The changes have to be saved
 // once the log is durable up to pos: the tombstone goes first.
-func (b *Broker) deleteQueue(q *queueRef, ifUnused, ifEmpty bool) (n int, pos uint64, cs []meta.Change, err error) {
+func (b *Broker) deleteQueue(q *queueRef, by string, ifUnused, ifEmpty bool) (n int, pos uint64, cs []meta.Change, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer b.acts(by)()
 	n, pos, err = q.Delete(ifUnused, ifEmpty)
 	if err != nil {
 		return 0, 0, nil, err
 	}
-	v := b.vhosts[q.def.VHost]
+	v := q.vhost
 	if v.queues[q.def.Name] != q {
 		return n, pos, nil, nil
 	}
 	delete(v.queues, q.def.Name)
 	delete(b.byID, q.def.ID)
+	v.retire(q)
+	b.totals.deleted.Add(1)
 	gone, cs := b.meta.DeleteQueue(meta.Name{VHost: q.def.VHost, Name: q.def.Name})
 	cs = append(cs, b.unroute(gone, exchange.Dest{ID: q.def.ID})...)
 	v.gone.Add(1)
@@ -288,7 +318,11 @@ func (s *Session) Consume(name string, o queue.ConsumerOptions) (*queue.Consumer
 	if err != nil {
 		return nil, err
 	}
-	return q.Attach(o)
+	c, err := q.Attach(o)
+	if err == nil {
+		s.consumerCreated(c)
+	}
+	return c, err
 }
 
 // Cancel ends a consumer; its unacknowledged messages stay held. An auto-delete
@@ -296,6 +330,7 @@ func (s *Session) Consume(name string, o queue.ConsumerOptions) (*queue.Consumer
 // RabbitMQ answers basic.cancel only then.
 func (s *Session) Cancel(c *queue.Consumer) {
 	c.Cancel()
+	s.consumerDeleted(c)
 	s.b.autoDelete(c)
 }
 
@@ -303,6 +338,7 @@ func (s *Session) Cancel(c *queue.Consumer) {
 // same promise as Cancel.
 func (s *Session) Release(c *queue.Consumer) {
 	c.Release()
+	s.consumerDeleted(c)
 	s.b.autoDelete(c)
 }
 

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 	"sync"
 
@@ -23,20 +22,26 @@ func (u *User) Has(tag string) bool { return slices.Contains(u.def.Tags, tag) }
 var (
 	// ErrCredentials is an unknown user or a wrong password.
 	ErrCredentials = errors.New("invalid credentials")
-	// ErrLoopback is guest from another machine.
+	// ErrLoopback is guest, or another loopback user, from another machine.
 	ErrLoopback = errors.New("user can only connect via localhost")
 )
 
 // Authenticate checks a password. loopback says that the client is on this
-// machine; guest is refused otherwise, as RabbitMQ does.
+// machine; guest and the like are refused otherwise, as RabbitMQ does.
 func (b *Broker) Authenticate(user, password string, loopback bool) (*User, error) {
+	u, err := b.authenticate(user, password, loopback)
+	b.authenticated(user, err)
+	return u, err
+}
+
+func (b *Broker) authenticate(user, password string, loopback bool) (*User, error) {
 	b.mu.RLock()
 	def := b.meta.Users[user]
 	b.mu.RUnlock()
-	if def == nil || !def.Matches(password) {
+	if def == nil || password == "" || !def.Matches(password) { // RabbitMQ: nobody has a blank password
 		return nil, ErrCredentials
 	}
-	if user == "guest" && !loopback {
+	if !loopback && slices.Contains(b.opt.LoopbackUsers, user) {
 		return nil, ErrLoopback
 	}
 	return &User{def}, nil
@@ -48,72 +53,52 @@ type SessionOptions struct {
 	VHost string
 	// Name is the connection's: "127.0.0.1:1 -> 127.0.0.1:2".
 	Name string
-	// Close ends the connection with an error, from any goroutine.
+	// Close ends the connection with an error, from any goroutine; nil is a session
+	// that nobody waits for.
 	Close func(*wire.Error)
 }
 
 // Session is one connection's view of a virtual host, with its user's rights.
 // It owns the exclusive queues declared through it.
 type Session struct {
-	b     *Broker
-	vhost *vhost
-	opt   SessionOptions
-	perm  [3]*regexp.Regexp // by Right
+	b      *Broker
+	vhost  *vhost
+	opt    SessionOptions
+	access *access
+	user   *presence
 
 	mu    sync.Mutex // guards owned; after Broker.mu
 	owned map[*queueRef]bool
 }
 
-// Right is what a permission allows.
-type Right int
-
-// The three rights (RabbitMQ: access control).
-const (
-	Configure Right = iota
-	Write
-	Read
-)
-
 // OpenSession enters a virtual host; errors are 530 as RabbitMQ words them.
 func (b *Broker) OpenSession(o SessionOptions) (*Session, error) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	v := b.vhosts[o.VHost]
-	if v == nil {
+	if v == nil || v.deleted {
 		return nil, wire.Errorf(wire.NotAllowed, "vhost %s not found", o.VHost)
 	}
-	p := b.meta.Permissions[[2]string{o.User.Name(), o.VHost}]
-	if p == nil {
+	if err := b.overConnections(v, o.User.Name()); err != nil {
+		return nil, err
+	}
+	a, ok := b.enter(v, o.User.Name())
+	if !ok {
 		return nil, wire.Errorf(wire.NotAllowed, "access to vhost '%s' refused for user '%s'", o.VHost, o.User.Name())
 	}
-	s := &Session{b: b, vhost: v, opt: o, owned: map[*queueRef]bool{}}
-	for i, pattern := range []string{p.Configure, p.Write, p.Read} {
-		if pattern == "" {
-			pattern = "^$" // RabbitMQ: an empty pattern allows nothing
-		}
-		re, err := regexp.Compile(pattern)
-		if err != nil {
-			return nil, &wire.Error{Code: wire.InternalError, Cause: err, Connection: true}
-		}
-		s.perm[i] = re
-	}
+	s := &Session{b: b, vhost: v, opt: o, access: a, owned: map[*queueRef]bool{}}
+	v.sessions[s] = true
+	s.appear()
+	s.connectionEvent("connection.created")
 	return s, nil
-}
-
-// may checks a right on a resource; kind is "queue" or "exchange".
-func (s *Session) may(r Right, kind, name string) error {
-	if kind == "exchange" && name == "" {
-		name = "amq.default"
-	}
-	if s.perm[r].MatchString(name) {
-		return nil
-	}
-	return wire.Errorf(wire.AccessRefused, "access to %s '%s' in vhost '%s' refused for user '%s'", kind, name, s.vhost.name, s.opt.User.Name())
 }
 
 // Close deletes the session's exclusive queues; when it returns nobody finds
 // them any more.
 func (s *Session) Close() {
+	s.b.mu.Lock()
+	s.disappear()
+	s.b.mu.Unlock()
 	s.mu.Lock()
 	owned := s.owned
 	s.owned = nil
@@ -121,6 +106,16 @@ func (s *Session) Close() {
 	for q := range owned {
 		s.b.discard(q, false)
 	}
+	s.connectionEvent("connection.closed")
+}
+
+// Behind says that the disk has not caught up with what was published: whoever
+// goes on then without AwaitDisk lets it pile up in memory.
+func (s *Session) Behind() bool { return s.b.opt.Log != nil && s.b.opt.Log.Behind() }
+
+// AwaitDisk returns when the disk has caught up, or stop has a value.
+func (s *Session) AwaitDisk(stop <-chan struct{}) {
+	_ = s.b.opt.Log.Wait(0, stop) // when the log ended, so does the node
 }
 
 // Log is what acks of this session are committed to.

@@ -57,6 +57,25 @@ func oneFanout(t testing.TB, n int) Router {
 	return r
 }
 
+// hashed has three weights.
+func hashed(t testing.TB, n int) Router {
+	t.Helper()
+	r := mustNew(t, consistentHash)
+	for i := range n {
+		r = r.Bind(Binding{Dest: Dest{ID: uint64(i)}, Key: fmt.Sprint(1 + i%3)})
+	}
+	return r
+}
+
+func chosen(t testing.TB, n int) Router {
+	t.Helper()
+	r := mustNew(t, plainRandom)
+	for i := range n {
+		r = r.Bind(Binding{Dest: Dest{ID: uint64(i)}})
+	}
+	return r
+}
+
 // cases are a router of each kind and a message for it.
 func cases(t testing.TB) map[string]routed {
 	t.Helper()
@@ -68,6 +87,9 @@ func cases(t testing.TB) map[string]routed {
 		"topic long key":   {wildcards(t, 10_000), Message{Key: []byte("region17.service22.a.b.c.d.e.f.g.h.i.host30")}},
 		"headers of 16":    {equalHeaders(t, 16), Message{Headers: headers}},
 		"headers of 1000":  {equalHeaders(t, 1000), Message{Headers: headers}},
+		"hash over 10":     {hashed(t, 10), Message{Key: []byte("key.4711")}},
+		"hash over 1000":   {hashed(t, 1000), Message{Key: []byte("key.4711")}},
+		"random of 100":    {chosen(t, 100), Message{}},
 		"no match, direct": {directKeys(t, 100), Message{Key: []byte("nobody")}},
 	}
 }

@@ -43,3 +43,6 @@ func (d direct) Route(m Message, out []Dest) []Dest {
 
 // KeyOnly is as Router says.
 func (d direct) KeyOnly() bool { return true }
+
+// PerKey is as Router says.
+func (d direct) PerKey() bool { return true }

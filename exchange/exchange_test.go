@@ -11,7 +11,7 @@ import (
 	"github.com/leveretmq/leveret/amqp/wire"
 )
 
-// kinds are all exchange types.
+// kinds are the exchange types of the specification.
 func kinds() []string { return []string{"direct", "fanout", "topic", "headers"} }
 
 func queue(id uint64) Dest { return Dest{ID: id} }
@@ -30,21 +30,26 @@ func ids(r Router, key string, headers wire.Table) []uint64 {
 }
 
 func TestNew(t *testing.T) {
-	cases := map[string]struct{ known, keyOnly bool }{
-		"direct": {true, true}, "fanout": {true, true}, "topic": {true, true}, "headers": {true, false},
-		"": {}, "Direct": {}, "x-delayed-message": {},
+	cases := map[string]struct{ known, keyOnly, perKey bool }{
+		"direct": {true, true, true}, "fanout": {true, true, false}, "topic": {true, true, true}, "headers": {true, false, false},
+		consistentHash: {true, true, false}, modulusHash: {true, true, false}, plainRandom: {known: true}, localRandom: {known: true},
+		RecentHistory: {known: true}, Deduplication: {known: true}, DelayedMessage: {true, false, true},
+		"": {}, "Direct": {}, "x-federation-upstream": {},
 	}
 	for kind, want := range cases {
 		t.Run(kind, func(t *testing.T) {
-			r, err := New(kind)
-			if Known(kind) != want.known || (err == nil) != want.known || (r != nil) != want.known {
+			r, err := New(kind, Options{Arguments: wire.Table{{Name: "x-delayed-type", Value: "direct"}}, Rand: func() uint64 { return 3 }})
+			if Known(kind) != want.known || slices.Contains(Kinds(), kind) != want.known || (err == nil) != want.known || (r != nil) != want.known {
 				t.Fatalf("router %v, error %v, known %v", r, err, Known(kind))
 			}
 			if r == nil {
 				return
 			}
-			if r.KeyOnly() != want.keyOnly {
-				t.Fatal("key only:", r.KeyOnly())
+			if r.KeyOnly() != want.keyOnly || r.PerKey() != want.perKey {
+				t.Fatal("key only:", r.KeyOnly(), "per key:", r.PerKey())
+			}
+			if again := r.Bind(Binding{Dest: queue(1)}).Unbind(Binding{Dest: queue(1)}); again.KeyOnly() != want.keyOnly || again.PerKey() != want.perKey {
+				t.Fatal("a binding changes what it is")
 			}
 			if got := r.Route(Message{}, []Dest{{ID: 9}}); !slices.Equal(got, []Dest{{ID: 9}}) {
 				t.Fatal("nothing is bound, routed to", got)
@@ -175,7 +180,10 @@ func TestUnbindAll(t *testing.T) {
 			case topic:
 				left = r.root
 			case headers:
-				left = r.all
+				left = r.rest
+				if r.pairs != nil {
+					left = r.pairs
+				}
 			}
 			if !reflect.ValueOf(left).IsNil() {
 				t.Fatalf("left: %v", left)

@@ -17,3 +17,6 @@ func (f fanout) Route(_ Message, out []Dest) []Dest { return f.all.dests(out) }
 
 // KeyOnly is as Router says.
 func (f fanout) KeyOnly() bool { return true }
+
+// PerKey is as Router says.
+func (f fanout) PerKey() bool { return false }

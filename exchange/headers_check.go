@@ -28,6 +28,15 @@ func checkMatch(args wire.Table) error {
 		"Invalid x-match field value %s; expected all, any, all-with-x, or any-with-x", binaryTerm(mode))
 }
 
+// Terms shows each field of a table as the Erlang term that RabbitMQ prints.
+func Terms(t wire.Table) []string {
+	terms := make([]string, len(t))
+	for i, f := range t {
+		terms[i] = "{" + binaryTerm(f.Name) + "," + wire.TypeName(f.Value) + "," + term(f.Value) + "}"
+	}
+	return terms
+}
+
 func term(v any) string {
 	switch v := v.(type) {
 	case float32:
@@ -41,11 +50,7 @@ func term(v any) string {
 	case []byte:
 		return binaryTerm(string(v))
 	case wire.Table:
-		parts := make([]string, 0, len(v))
-		for _, f := range v {
-			parts = append(parts, "{"+binaryTerm(f.Name)+","+wire.TypeName(f.Value)+","+term(f.Value)+"}")
-		}
-		return "[" + strings.Join(parts, ",") + "]"
+		return "[" + strings.Join(Terms(v), ",") + "]"
 	case wire.Array:
 		parts := make([]string, 0, len(v))
 		for _, e := range v {

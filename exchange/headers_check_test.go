@@ -7,8 +7,8 @@ import (
 	"github.com/leveretmq/leveret/amqp/wire"
 )
 
-// TestCheckArguments: the reply-texts are RabbitMQ 3.10.8's.
-func TestCheckArguments(t *testing.T) {
+// TestCheckBinding: the reply-texts are RabbitMQ 3.10.8's.
+func TestCheckBinding(t *testing.T) {
 	const badType, badValue = "PRECONDITION_FAILED - Invalid x-match field type ", "PRECONDITION_FAILED - Invalid x-match field value "
 	const longstr, modes = "; expected longstr", "; expected all, any, all-with-x, or any-with-x"
 	cases := []struct {
@@ -48,11 +48,11 @@ func TestCheckArguments(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			args := wire.Table{field("a", int32(1)), field("x-match", c.match)}
 			for _, kind := range []string{"direct", "fanout", "topic"} {
-				if err := CheckArguments(kind, args); err != nil {
+				if err := CheckBinding(kind, nil, Binding{Args: args}); err != nil {
 					t.Fatalf("%s: %v", kind, err)
 				}
 			}
-			got, err := "", CheckArguments("headers", args)
+			got, err := "", CheckBinding("headers", nil, Binding{Args: args})
 			var reply *wire.Error
 			if errors.As(err, &reply) {
 				got = reply.Error()
@@ -62,7 +62,7 @@ func TestCheckArguments(t *testing.T) {
 			}
 		})
 	}
-	if err := CheckArguments("headers", nil); err != nil {
+	if err := CheckBinding("headers", nil, Binding{}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -125,4 +126,64 @@ func hasOddBool(octets []byte) bool {
 		return true
 	})
 	return odd
+}
+
+// TestHeadersAgreesWithOracle: whatever pair a binding is kept under, it is
+// found as by asking each binding in turn, also after others have gone.
+func TestHeadersAgreesWithOracle(t *testing.T) {
+	modes := []any{nil, "all", "all", "all-with-x", "any", "any-with-x"}
+	values := []any{int8(1), int64(1), int32(2), float64(1), "1", true, nil, uint64(1 << 63), wire.Array{}}
+	for seed := range uint64(40) {
+		rnd := rand.New(rand.NewPCG(seed, 3))
+		table := func(most int) (fields wire.Table) {
+			for range rnd.IntN(most + 1) {
+				fields = append(fields, field([]string{"a", "b", "c", "x-d"}[rnd.IntN(4)], values[rnd.IntN(len(values))]))
+			}
+			return fields
+		}
+		router := mustNew(t, "headers")
+		var bindings []Binding
+		for range 80 {
+			args := table(3)
+			if mode := modes[rnd.IntN(len(modes))]; mode != nil {
+				args = append(args, field("x-match", mode))
+			}
+			b := Binding{Dest: Dest{ID: rnd.Uint64N(30), Exchange: rnd.IntN(4) == 0}, Args: args}
+			router, bindings = router.Bind(b), append(bindings, b)
+			if rnd.IntN(3) == 0 {
+				gone := newBound(bindings[rnd.IntN(len(bindings))])
+				router = router.Unbind(Binding{Dest: gone.dest, Args: parsed(t, gone.args)})
+				bindings = slices.DeleteFunc(bindings, func(b Binding) bool {
+					n := newBound(b)
+					return n.order(&gone) == 0
+				})
+			}
+			headers := wire.AppendTable(nil, table(5))[4:]
+			if got, want := router.Route(Message{Headers: headers}, nil), eachAsked(bindings, headers); !slices.Equal(got, want) {
+				t.Fatalf("seed %d, headers %q: got %v, want %v of %v", seed, headers, got, want, bindings)
+			}
+		}
+	}
+}
+
+func eachAsked(bindings []Binding, headers []byte) []Dest {
+	var out []Dest
+	for _, b := range bindings {
+		if newHeaderMatch(b.Args).matches(scanHeaders(headers, nil)) {
+			out = append(out, b.Dest)
+		}
+	}
+	return ordered(out)
+}
+
+func parsed(t *testing.T, canonical string) wire.Table {
+	t.Helper()
+	if canonical == "" {
+		return nil
+	}
+	table, _, err := wire.ParseTable([]byte(canonical))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
 }

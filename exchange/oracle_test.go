@@ -148,7 +148,7 @@ func FuzzTopic(f *testing.F) {
 
 func mustNew(t testing.TB, kind string) Router {
 	t.Helper()
-	r, err := New(kind)
+	r, err := New(kind, Options{Rand: func() uint64 { return 0 }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,7 +114,7 @@ func (c *recordedCase) bind(t *testing.T) (Router, []string) {
 	router := mustNew(t, c.Kind)
 	var queues []string
 	for _, b := range c.Bindings {
-		if err := CheckArguments(c.Kind, recordedTable(b.Args)); err != nil {
+		if err := CheckBinding(c.Kind, nil, Binding{Args: recordedTable(b.Args)}); err != nil {
 			t.Fatal(err)
 		}
 		id := slices.Index(queues, b.Queue)
@@ -143,7 +143,7 @@ func (c *recordedCase) publish(router Router, queues []string) map[string][]stri
 
 func (c *recordedCase) checkRefused(t *testing.T) {
 	t.Helper()
-	err := CheckArguments(c.Kind, recordedTable(c.Bindings[0].Args))
+	err := CheckBinding(c.Kind, nil, Binding{Args: recordedTable(c.Bindings[0].Args)})
 	var said *wire.Error
 	if !errors.As(err, &said) || said.Code != wire.PreconditionFailed || said.Error() != c.Refused {
 		t.Errorf("got %v, want %s", err, c.Refused)

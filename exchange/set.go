@@ -154,6 +154,18 @@ func (s *set) without(b *bound) *set {
 	return &set{items: removed(s.items, at), kids: removed(s.kids, at)}
 }
 
+// has says whether b is in the set.
+func (s *set) has(b *bound) bool {
+	for s != nil {
+		at, found := s.search(b)
+		if s.kids == nil {
+			return found
+		}
+		s = s.kids[kid(at, found)]
+	}
+	return false
+}
+
 // search gives the place of b among the items.
 func (s *set) search(b *bound) (at int, found bool) {
 	lo, hi := 0, len(s.items)
@@ -193,6 +205,21 @@ func removed[T any](s []T, at int) []T {
 	copy(n, s[:at])
 	copy(n[at:], s[at+1:])
 	return n
+}
+
+// visit calls f for each binding in s, in order.
+func (s *set) visit(f func(*bound)) {
+	if s == nil {
+		return
+	}
+	for _, k := range s.kids {
+		k.visit(f)
+	}
+	for i := range s.items {
+		if s.kids == nil {
+			f(&s.items[i])
+		}
+	}
 }
 
 // dests appends the destinations in s to out, each once, ascending.

@@ -46,6 +46,9 @@ func (t topic) Unbind(b Binding) Router {
 // KeyOnly is as Router says.
 func (t topic) KeyOnly() bool { return true }
 
+// PerKey is as Router says.
+func (t topic) PerKey() bool { return true }
+
 // pattern is the words of a binding key in the order in which they are stored.
 func pattern(key string) []string {
 	if key == "" {

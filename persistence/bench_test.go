@@ -15,10 +15,10 @@ func (d *discard) Stored(uint64, uint32, uint8, uint64, uint64, []byte) bool {
 	d.stored++
 	return true
 }
-func (d *discard) Settled(uint64, uint64, uint64)           {}
-func (d *discard) Fact(uint8, uint64, uint64, uint64)       {}
-func (d *discard) Live(func(uint64, uint32))                {}
-func (d *discard) Relocate([]uint64, func([]uint64) uint64) {}
+func (d *discard) Settled(uint64, uint64, uint64)                   {}
+func (d *discard) Fact(uint8, uint64, uint64, uint64)               {}
+func (d *discard) Live(func(uint64, uint32))                        {}
+func (d *discard) Relocate(uint64, []uint64, func([]uint64) uint64) {}
 func (d *discard) open(b *testing.B, fs FS, size int64) *Log {
 	b.Helper()
 	l, err := Open(Options{FS: fs, Owner: d, SegmentSize: size})

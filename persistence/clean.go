@@ -99,10 +99,25 @@ func (l *Log) candidate() (s *segment, alive bool) {
 		return s, false
 	}
 	n := l.segs.sizes()
-	if n.sealed > 2*n.live || l.space.isFull() && n.waste > n.live/8+l.segs.active().size {
-		return s, true
+	pays := n.sealed > 2*n.live
+	if l.space.isFull() {
+		pays = pays || n.waste > n.live/8+l.segs.active().size
+		// The copies must fit in what is left, or they wait for room for ever.
+		pays = pays && s.live < l.leftLocked()
 	}
-	return nil, false
+	if !pays {
+		return nil, false
+	}
+	return s, true
+}
+
+// leftLocked is what can be appended when no further file can be had.
+func (l *Log) leftLocked() int64 {
+	left := l.segs.active().size - int64(offsetOf(l.end)) - l.footRoom
+	if l.next != nil && l.files.isReady(l.next) {
+		left += l.next.size
+	}
+	return left
 }
 
 // waitSynced waits until everything appended so far is synced; false: the log
@@ -148,6 +163,9 @@ type evacuation struct {
 	refs  []uint64   // of the group, one after another
 	buf   []byte
 	live  []uint64
+	asked uint64                // position of the record that probe is about
+	alive bool                  // the answer
+	probe func([]uint64) uint64 // made once: it is asked about every record
 }
 
 // survivor is one record that was alive a moment ago.
@@ -165,6 +183,10 @@ func (l *Log) evacuate(s *segment) error {
 	}
 	defer l.files.release(s)
 	e := evacuation{log: l, s: s, file: file}
+	e.probe = func([]uint64) uint64 {
+		e.alive = true
+		return e.asked
+	}
 	foot, err := footerOf(s, file)
 	if err != nil {
 		return err
@@ -228,16 +250,12 @@ func (e *evacuation) consider(off uint32, h *head) error {
 	at := len(e.refs)
 	e.refs = h.appendRefs(e.refs)
 	refs := e.refs[at:]
-	pos := position(e.s.number, off)
-	e.live = l.orphans.among(refs, pos, e.live[:0])
-	alive := len(e.live) > 0
-	if !alive {
-		l.o.Owner.Relocate(refs, func([]uint64) uint64 {
-			alive = true
-			return pos
-		})
+	e.asked = position(e.s.number, off)
+	e.live = l.orphans.among(refs, e.asked, e.live[:0])
+	if e.alive = len(e.live) > 0; !e.alive {
+		l.o.Owner.Relocate(e.asked, refs, e.probe)
 	}
-	if !alive {
+	if !e.alive {
 		e.refs = e.refs[:at]
 		return nil
 	}
@@ -303,7 +321,7 @@ func (e *evacuation) move(c *survivor, refs []uint64, payload []byte, bodySum ui
 		l.count.relocated.Add(1)
 		return at
 	}
-	l.o.Owner.Relocate(refs, copyTo)
+	l.o.Owner.Relocate(pos, refs, copyTo)
 	if !done && len(orphaned) > 0 {
 		copyTo(nil)
 	}

@@ -33,3 +33,12 @@ func allocate(f *os.File, size int64) error {
 		}
 	}
 }
+
+// DiskFree is how many octets the owner may still write where dir is.
+func DiskFree(dir string) (int64, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0, err
+	}
+	return int64(s.Bavail) * s.Bsize, nil
+}

@@ -82,8 +82,8 @@ func (o *Options) setDefaults() error {
 }
 
 // Owner is what the log asks of its user. A group is a queue; an index is a
-// message's number in it. Open makes all calls but Relocate, on its own
-// goroutine and in log order; slices are views that end with the call.
+// message's number in it. Open makes all calls but Relocate and Audit's, on its
+// own goroutine and in log order; slices are views that end with the call.
 type Owner interface {
 	// Stored hands over one ref of a record. It may come twice for a pair, with
 	// a newer position: the record was copied forward, the newer position
@@ -95,16 +95,18 @@ type Owner interface {
 	Settled(group, from, to uint64)
 	// Fact hands over every other fact; KindCut has a only.
 	Fact(kind uint8, group, a, b uint64)
-	// Live calls visit for every ref that is alive after recovery, once.
+	// Live calls visit for every ref that is alive, once: after recovery, and
+	// for Audit.
 	Live(visit func(pos uint64, size uint32))
-	// Relocate decides about one record of the oldest segment, on the cleaner's
-	// goroutine; refs are its group, index pairs. The owner locks the groups in
-	// ascending order, picks the pairs that live, calls move once with them if
-	// there are any, takes its result for their position, and unlocks. move
+	// Relocate decides about the record at pos, in the oldest segment, on the
+	// cleaner's goroutine; refs are its group, index pairs. The owner locks the
+	// groups in ascending order, picks the pairs that live at pos (after a crash
+	// there may be a newer copy), calls move once with them if there are any,
+	// takes its result for their position, and unlocks. move
 	// only copies in memory; it may answer with the position the record has
 	// already. Facts that must not be lost with the segment (return counts)
 	// are appended again by the owner before it unlocks.
-	Relocate(refs []uint64, move func(live []uint64) (pos uint64))
+	Relocate(pos uint64, refs []uint64, move func(live []uint64) (pos uint64))
 }
 
 // Log is the message store of a node: a circular log in segments, of which

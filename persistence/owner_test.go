@@ -80,12 +80,12 @@ func (o *owner) Live(visit func(pos uint64, size uint32)) {
 	}
 }
 
-func (o *owner) Relocate(refs []uint64, move func(live []uint64) uint64) {
+func (o *owner) Relocate(at uint64, refs []uint64, move func(live []uint64) uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var live []uint64
 	for i := 0; i < len(refs); i += 2 {
-		if _, ok := o.live[pair{refs[i], refs[i+1]}]; ok {
+		if e, ok := o.live[pair{refs[i], refs[i+1]}]; ok && e.pos == at {
 			live = append(live, refs[i], refs[i+1])
 		}
 	}

@@ -193,14 +193,44 @@ func (l *Log) stock() {
 func (l *Log) stockFiles() error {
 	missing, reserve := l.missing()
 	for _, s := range missing {
-		if err := l.makeReady(s); err != nil {
+		err := l.makeReady(s)
+		for noSpace(err) && l.shrink(s) {
+			err = l.makeReady(s)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	if reserve == 0 {
 		return nil
 	}
-	return l.files.reserve(reserve)
+	err := l.files.reserve(reserve)
+	for noSpace(err) && reserve/2 >= l.leastSize() {
+		reserve /= 2
+		err = l.files.reserve(reserve)
+	}
+	return err
+}
+
+// shrink plans half the size for a segment that nothing is in yet, so that the
+// last of the disk is used too.
+func (l *Log) shrink(s *segment) bool {
+	least := l.leastSize()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s != l.next || s.size/2 < least {
+		return false
+	}
+	s.size /= 2
+	return true
+}
+
+// leastSize is half of the oldest segment's: when the disk is full, what lives
+// in it has to go somewhere, the next segment and the reserve.
+func (l *Log) leastSize() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(l.segs.all[0].size/2, l.sizeAfter(0))
 }
 
 // missing returns the segments without a file, ascending. The last of them is

@@ -300,11 +300,9 @@ func (r *recovery) stored(s *segment, off uint32, h *head) {
 // count sets the live counters, once everything has been replayed.
 func (r *recovery) count() {
 	l := r.log
-	visit := func(pos uint64, size uint32) {
+	l.eachLive(func(pos uint64, size uint32) {
 		if s := l.segs.at(segmentOf(pos)); s != nil {
 			s.live += share(size)
 		}
-	}
-	l.o.Owner.Live(visit)
-	l.orphans.each(func(p place) { visit(p.pos, p.size) })
+	})
 }

@@ -84,6 +84,9 @@ func (l *Log) Wait(n int, stop <-chan struct{}) error {
 	}
 }
 
+// Behind says that Wait would wait.
+func (l *Log) Behind() bool { return !l.roomFor(0) && !l.space.ended.Load() }
+
 func (l *Log) roomFor(n int) bool {
 	backlog := l.backlog.Load()
 	return !l.space.isFull() && (backlog == 0 || backlog+int64(n) <= backlogMax)

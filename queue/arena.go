@@ -1,5 +1,7 @@
 package queue
 
+import "github.com/leveretmq/leveret/amqp/wire"
+
 const (
 	chunkSmall = 4 << 10 // the first chunk of an empty arena
 	chunkLarge = 64 << 10
@@ -23,17 +25,25 @@ type chunk struct {
 	buf  []byte
 	used int
 	live int
-	body []byte // adopted
+	body *wire.Body // adopted
+}
+
+// size is the memory that k holds.
+func (k *chunk) size() int64 {
+	if k.body != nil {
+		return int64(len(k.buf) + len(k.body.Octets()))
+	}
+	return int64(len(k.buf))
 }
 
 func (a *arena) init(mem *Memory) { a.mem = mem }
 
-// put stores c and returns its location. own says that c.Body may be kept.
-func (a *arena) put(c *Content, own bool) uint64 {
+// put stores c and returns its location.
+func (a *arena) put(c *Content) uint64 {
 	size := c.payloadSize()
-	if own && len(c.Body) >= adoptMin {
+	if c.Shared != nil && len(c.Body) >= adoptMin {
 		head := c.appendHead(make([]byte, 0, size-len(c.Body)))
-		return a.add(&chunk{buf: head, used: len(head), body: c.Body}, size)
+		return a.add(&chunk{buf: head, used: len(head), body: c.Shared.Retain()}, size)
 	}
 	k := a.current()
 	if k == nil || k.used+size > len(k.buf) {
@@ -61,7 +71,7 @@ func (a *arena) push(k *chunk) {
 	}
 	a.last++
 	a.chunks.set(a.last, k)
-	a.held += int64(len(k.buf) + len(k.body))
+	a.held += k.size()
 }
 
 func (a *arena) loc(at int) uint64 {
@@ -98,16 +108,16 @@ func (a *arena) number(loc uint64) uint64 {
 	return a.last - (a.last-loc>>32)&mask
 }
 
-// at returns views of the contents at loc; own says that Body may be kept.
-func (a *arena) at(loc uint64, size uint32) (c Content, own bool) {
+// at returns views of the contents at loc.
+func (a *arena) at(loc uint64, size uint32) Content {
 	k := *a.chunks.at(a.number(loc))
 	if k.body != nil {
-		c = ParseContent(k.buf)
-		c.Body = k.body
-		return c, true
+		c := ParseContent(k.buf)
+		c.Body, c.Shared = k.body.Octets(), k.body
+		return c
 	}
 	at := uint32(loc)
-	return ParseContent(k.buf[at : at+size]), false
+	return ParseContent(k.buf[at : at+size])
 }
 
 // free forgets the contents at loc. The chunk being filled starts over when it
@@ -128,7 +138,7 @@ func (a *arena) free(loc uint64, size uint32) {
 
 func (a *arena) release(n uint64, k *chunk) {
 	a.chunks.drop(n)
-	a.held -= int64(len(k.buf) + len(k.body))
+	a.held -= k.size()
 	a.mem.giveChunk(k)
 }
 

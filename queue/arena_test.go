@@ -6,10 +6,12 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/leveretmq/leveret/amqp/wire"
 )
 
 func content(body string) Content {
-	return Content{testRoute, []byte{0x10, 0, 2}, []byte(body)}
+	return Content{Route: testRoute, Props: []byte{0x10, 0, 2}, Body: []byte(body)}
 }
 
 func TestArenaKeepsContents(t *testing.T) {
@@ -22,7 +24,7 @@ func TestArenaKeepsContents(t *testing.T) {
 		if r.IntN(2) == 0 || len(live) > 200 {
 			for loc, body := range live {
 				c := content(body)
-				got, _ := a.at(loc, uint32(c.payloadSize()))
+				got := a.at(loc, uint32(c.payloadSize()))
 				if string(got.Body) != body || !bytes.Equal(got.Props, c.Props) || !bytes.Equal(got.Route, c.Route) {
 					t.Fatalf("%d octets back of %d", len(got.Body), len(body))
 				}
@@ -34,7 +36,10 @@ func TestArenaKeepsContents(t *testing.T) {
 			continue
 		}
 		c := content(fmt.Sprint(i, strings.Repeat("x", 1<<r.IntN(18))))
-		live[a.put(&c, r.IntN(2) == 0)] = string(c.Body)
+		if r.IntN(2) == 0 {
+			c.Shared = wire.NewBody(c.Body)
+		}
+		live[a.put(&c)] = string(c.Body)
 		total += int64(c.payloadSize())
 		if a.live != total {
 			t.Fatalf("live %d, want %d", a.live, total)
@@ -53,14 +58,14 @@ func TestArenaAdoptsLargeBodies(t *testing.T) {
 	var a arena
 	a.init(new(Memory))
 	c := content(strings.Repeat("x", adoptMin))
-	loc := a.put(&c, true)
-	got, own := a.at(loc, uint32(c.payloadSize()))
-	if !own || &got.Body[0] != &c.Body[0] {
+	c.Shared = wire.NewBody(c.Body)
+	loc := a.put(&c)
+	if got := a.at(loc, uint32(c.payloadSize())); got.Shared != c.Shared || &got.Body[0] != &c.Body[0] {
 		t.Fatal("the body was copied")
 	}
-	loc2 := a.put(&c, false)
-	got, own = a.at(loc2, uint32(c.payloadSize()))
-	if own || &got.Body[0] == &c.Body[0] {
+	c.Shared = nil
+	loc2 := a.put(&c)
+	if got := a.at(loc2, uint32(c.payloadSize())); got.Shared != nil || &got.Body[0] == &c.Body[0] {
 		t.Fatal("a body of somebody else's was kept")
 	}
 }

@@ -20,7 +20,8 @@ type Batch struct {
 	note    attribute // of that record
 	noted   bool      // there is something in note
 	attr    []byte
-	spilled bool // targets of the message being stored go to the log as volatile
+	crowded *Queue // of the last Commit
+	spilled bool   // targets of the message being stored go to the log as volatile
 }
 
 // op is one operation: publish message from into targets [to, end), or the
@@ -97,6 +98,10 @@ func (b *Batch) Refused() []uint32 { return b.refused }
 // Empty says that Commit would do nothing.
 func (b *Batch) Empty() bool { return len(b.ops) == 0 }
 
+// Crowded returns a queue of the last Commit for which the publisher should wait
+// with AwaitRoom before it goes on, nil when none.
+func (b *Batch) Crowded() *Queue { return b.crowded }
+
 // Commit carries the operations out in order: state changes, deliveries to
 // sinks with room, one append to log for what has to survive and was not
 // settled by its delivery at once, and the storing of bodies still needed. It
@@ -116,8 +121,12 @@ func (b *Batch) Commit(log Log) uint64 {
 		q.seal(&b.work)
 	}
 	pos := b.store()
+	b.crowded = nil
 	for _, q := range b.queues {
 		q.finish(&b.work)
+		if q.crowded() {
+			b.crowded = q
+		}
 	}
 	b.unlock()
 	pos = max(pos, b.after)
@@ -222,15 +231,11 @@ func (q *Queue) enqueue(w *work, n uint64) uint64 {
 		c.TTL = m.TTL * 1e6
 		c.Now = q.time(w)
 	}
-	if q.settings.Dedup.On {
-		if key := q.settings.Dedup.key(m.Props); key != "" {
-			c.Key = &Key{key, m.Again}
-		}
-	}
 	seq := q.state.index.tail
+	q.live.add(1, c.Size, c.Marks)
 	q.apply(w, &c)
 	if w.fx.Refused {
-		return q.refused(w, m, seq)
+		return q.refused(w, m, &c, seq)
 	}
 	q.counters.Published++
 	return seq
@@ -253,7 +258,8 @@ func (q *Queue) qualify(m *Message, c *Command) {
 
 // refused counts a message that the queue did not take and returns its number,
 // if it is there all the same: on its way to the dead-letter exchange.
-func (q *Queue) refused(w *work, m *Message, seq uint64) uint64 {
+func (q *Queue) refused(w *work, m *Message, c *Command, seq uint64) uint64 {
+	q.live.add(-1, c.Size, c.Marks)
 	if w.fx.Duplicate {
 		q.duplicate(w)
 		return 0
@@ -262,6 +268,7 @@ func (q *Queue) refused(w *work, m *Message, seq uint64) uint64 {
 	if seq == q.state.index.tail {
 		return 0
 	}
+	q.live.add(1, c.Size, c.Marks&^markPersistent) // it leaves, and no restart brings it back
 	return seq
 }
 
@@ -274,6 +281,9 @@ func (q *Queue) settle(w *work, kind Kind, c *Consumer, from, to uint64) {
 		return
 	}
 	h := q.state.holders[c.slot]
+	if last := min(to, h.sent); kind == Settle && from <= last {
+		q.counters.Acknowledged += last - from + 1 // a client's acks name only what it holds
+	}
 	for from = h.first(from, to); from != 0; from = h.first(from, to) {
 		end := to
 		if kind < Requeue && to-from >= settleStep {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/leveretmq/leveret/amqp/wire"
 )
 
 func TestBatchAppliesInOrder(t *testing.T) {
@@ -61,7 +63,7 @@ func TestDeadLetterIsOneAppend(t *testing.T) {
 	appends := f.log.appends
 	o := f.q.TakeOutside(1)[0]
 	b := NewBatch()
-	b.Publish(Message{Content: o.Content, Persistent: true, TTL: -1, Own: o.Own}, []*Queue{target})
+	b.Publish(Message{Content: o.Content, Persistent: true, TTL: -1}, []*Queue{target})
 	b.Dead(f.q, o.Seq)
 	b.Commit(f.log)
 	equal(t, f.log.appends, appends+1)
@@ -138,7 +140,7 @@ type ownSink struct {
 
 func (s *ownSink) Deliver(ds []Delivery) int {
 	for _, d := range ds {
-		s.own = append(s.own, d.Own)
+		s.own = append(s.own, d.Shared != nil)
 	}
 	return s.testSink.Deliver(ds)
 }
@@ -148,7 +150,8 @@ func TestLargeBodiesAreSharedNotCopied(t *testing.T) {
 	s := &ownSink{testSink: testSink{room: -1}}
 	b := NewBatch()
 	m := message(strings.Repeat("x", adoptMin), false)
-	m.Own = true
+	m.Shared = wire.NewBody(m.Body)
+	m.Shared.Retain() // for the second publish
 	b.Publish(m, []*Queue{f.q, f.queue(2, false, nil)})
 	b.Publish(message("small", false), []*Queue{f.q})
 	b.Commit(nil)
@@ -167,7 +170,7 @@ func TestStats(t *testing.T) {
 	f.settle(func(b *Batch) { b.Requeue(c, 1, 1) })
 	f.settle(func(b *Batch) { b.Settle(c, 2, 2) })
 	s := f.q.Stats()
-	equal(t, s.Counters, Counters{Published: 3, Delivered: 4, Redelivered: 1, Settled: 1})
+	equal(t, s.Counters, Counters{Published: 3, Delivered: 4, Redelivered: 1, Acknowledged: 1, Settled: 1})
 	equal(t, []int{s.Ready, s.Unacked, s.Leaving, s.Consumers}, "[0 2 0 1]")
 	if f.q.ID() != 1 || f.q.Options().Name != "q" {
 		t.Fatal("not the queue that was made")

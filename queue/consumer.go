@@ -12,7 +12,6 @@ type Delivery struct {
 	Content
 	ID          uint64 // the consumer's delivery id, gapless from 1
 	Redelivered bool   // it was sent before, to whomever
-	Own         bool   // Body is never written again: it may be kept without a copy
 }
 
 // Sink is the channel's side of a consumer. Its methods are called under the

@@ -65,7 +65,7 @@ func (s *State) setCount(seq uint64, e *entry, n uint32) {
 // logBack notes in the log how often messages came back.
 func (q *Queue) logBack(w *work, back []Back) {
 	for _, b := range back {
-		if e := q.logEntry(b.Seq); e != nil && e.meta&markPersistent != 0 {
+		if e := q.state.index.entry(b.Seq); e != nil && inLog(e.loc) && e.meta&markPersistent != 0 {
 			w.append().Fact(FactReturn, q.opt.ID, b.Seq, uint64(b.Count))
 		}
 	}

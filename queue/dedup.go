@@ -169,7 +169,7 @@ func (d *dedup) forget(seq uint64) {
 // duplicate counts a duplicate. It is confirmed when the first is durable.
 func (q *Queue) duplicate(w *work) {
 	q.counters.Deduplicated++
-	if e := q.logEntry(w.fx.Seq); e != nil {
+	if e := q.state.index.entry(w.fx.Seq); e != nil && inLog(e.loc) {
 		w.after = max(w.after, e.loc)
 	}
 }

@@ -35,11 +35,12 @@ func (q *Queue) send(w *work, c *Consumer, last uint64) bool {
 		return false
 	}
 	n := c.opt.Sink.Deliver(w.out)
-	q.count(w.out[:n])
+	q.count(c, w.out[:n])
 	if q.counting {
 		q.noteSent(q.state.holders[c.slot], n)
 	}
 	c.full = n < len(w.out)
+	q.room.futile = q.room.futile && n == 0
 	q.apply(w, &Command{Kind: Sent, Holder: c.slot, To: uint64(n)})
 	if c.full {
 		q.apply(w, &Command{Kind: Block, Holder: c.slot})
@@ -74,10 +75,10 @@ func (q *Queue) fill(w *work, seq uint64, d *Delivery) bool {
 	switch {
 	case isPending(e.loc):
 		m := &w.msgs[e.loc&^uint64(locKind)]
-		d.Content, d.Own = m.Content, m.Own
+		d.Content = m.Content
 		return true
 	case inArena(e.loc):
-		d.Content, d.Own = q.arena.at(e.loc, e.size)
+		d.Content = q.arena.at(e.loc, e.size)
 		return true
 	}
 	if payload := q.lookup(seq); payload != nil {
@@ -92,13 +93,4 @@ func (q *Queue) fill(w *work, seq uint64, d *Delivery) bool {
 	w.buf = buf
 	d.Content = ParseContent(buf[at:])
 	return true
-}
-
-func (q *Queue) count(ds []Delivery) {
-	q.counters.Delivered += uint64(len(ds))
-	for i := range ds {
-		if ds[i].Redelivered {
-			q.counters.Redelivered++
-		}
-	}
 }

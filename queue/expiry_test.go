@@ -3,6 +3,8 @@ package queue
 import (
 	"testing"
 	"time"
+
+	"github.com/leveretmq/leveret/amqp/wire"
 )
 
 func TestTTL(t *testing.T) {
@@ -164,7 +166,10 @@ func TestDeadLetterBodies(t *testing.T) {
 			f := newFixture(t, c.durable, table("x-dead-letter-exchange", ""))
 			b := NewBatch()
 			m := message(c.body, true)
-			m.Own, m.TTL = c.own, 0
+			m.TTL = 0
+			if c.own {
+				m.Shared = wire.NewBody(m.Body)
+			}
 			b.Publish(m, []*Queue{f.q})
 			b.Commit(f.log)
 			if c.evicted {

@@ -38,6 +38,7 @@ func (q *Queue) get(w *work, g *get) {
 	h := q.state.holders[g.c.slot]
 	if g.id == 0 || g.id > h.last { // not yet, or taken back since
 		if !q.checkout(w, g) {
+			q.counters.GotNothing++
 			g.done(Delivery{}, 0, false)
 			return
 		}
@@ -55,10 +56,7 @@ func (q *Queue) get(w *work, g *get) {
 			q.noteSent(h, 1)
 		}
 	}
-	q.counters.Delivered++
-	if d.Redelivered {
-		q.counters.Redelivered++
-	}
+	q.countGet(g.noAck, d.Redelivered)
 	q.apply(w, &Command{Kind: Tick}) // RabbitMQ: what has expired behind the message is not counted
 	g.done(d, q.state.ready, true)
 	q.apply(w, &Command{Kind: Sent, Holder: g.c.slot, To: 1, NoAck: g.noAck})

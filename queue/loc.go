@@ -1,6 +1,10 @@
 package queue
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/leveretmq/leveret/amqp/wire"
+)
 
 // A location says where the contents of a message are:
 //
@@ -21,11 +25,12 @@ func inArena(loc uint64) bool   { return loc&locKind == locArena }
 func isPending(loc uint64) bool { return loc&locKind == locPending }
 
 // Content is a message as the wire brought it: views that whoever keeps them
-// copies, except the Body of a Message or Delivery with Own.
+// copies, except a Body that is Shared.
 type Content struct {
-	Route []byte // exchange and routing key, each an AMQP short string
-	Props []byte // property flags and list
-	Body  []byte
+	Route  []byte // exchange and routing key, each an AMQP short string
+	Props  []byte // property flags and list
+	Body   []byte
+	Shared *wire.Body // not nil: Body is its octets, kept with a reference and no copy
 }
 
 // payloadSize is the length of c as it is stored: route, a little-endian u32

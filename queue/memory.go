@@ -43,6 +43,7 @@ func (m *Memory) chunk(size int) *chunk {
 // giveChunk takes a chunk that nothing refers to; one of another size than
 // chunk gives out is left to the garbage collector.
 func (m *Memory) giveChunk(k *chunk) {
+	k.body.Release()
 	if n := len(k.buf); k.body == nil && (n == chunkSmall || n == chunkLarge) {
 		k.used, k.live = 0, 0
 		m.chunks(n).Put(k)

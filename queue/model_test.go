@@ -128,6 +128,9 @@ func (p *player) checkCounts() {
 	if r, u, c := p.q.Counts(); r != ready || u != unacked || c != len(p.n.consumers) {
 		p.fail("ready %d unacked %d consumers %d, want %d %d %d", r, u, c, ready, unacked, len(p.n.consumers))
 	}
+	if have, want := p.q.live, p.q.sums(); have != want {
+		p.fail("sums %+v, want %+v", have, want)
+	}
 }
 
 // step plays one random operation.
@@ -358,7 +361,7 @@ func (p *player) storage() {
 		}
 	}
 	for _, r := range moved {
-		Relocate([]*Queue{p.q}, r.refs, func(live []uint64) uint64 { return p.log.move(r.pos, live) })
+		Relocate([]*Queue{p.q}, r.pos, r.refs, func(live []uint64) uint64 { return p.log.move(r.pos, live) })
 	}
 }
 

@@ -1,6 +1,6 @@
 package queue
 
-import "errors"
+import "slices"
 
 // OutsideKind says what the broker has to do.
 type OutsideKind uint8
@@ -24,8 +24,7 @@ type Outside struct {
 	Kind    OutsideKind
 	Seq     uint64  // Dead, Corrupt
 	Reason  string  // Dead: "rejected", "expired", "maxlen" or "delivery_limit", as in x-death
-	Content Content // Dead: the caller's own
-	Own     bool    // Dead: Content.Body may be kept; always true
+	Content Content // Dead: the caller's own, with a reference to what is Shared
 	Err     error   // Corrupt
 }
 
@@ -51,13 +50,21 @@ func (o *outside) signal() bool {
 // the order they died. It may wait for the disk and is called without any lock
 // of the queue's, until it returns none: only then is the host signaled again.
 func (q *Queue) TakeOutside(max int) []Outside {
-	q.mu.Lock()
-	work, reads := q.takeOutside(max)
-	q.mu.Unlock()
-	for _, i := range reads {
-		q.readOutside(&work[i])
+	for {
+		q.mu.Lock()
+		work, reads := q.takeOutside(max)
+		q.mu.Unlock()
+		if len(reads) == 0 {
+			return work
+		}
+		for _, i := range reads {
+			q.readOutside(&work[i])
+		}
+		// Those without a kind are gone with their queue.
+		if work = slices.DeleteFunc(work, func(o Outside) bool { return o.Kind == 0 }); len(work) > 0 {
+			return work
+		}
 	}
-	return work
 }
 
 // takeOutside returns the work and which of it has to be read from the disk.
@@ -78,7 +85,7 @@ func (q *Queue) takeOutside(max int) (work []Outside, reads []int) {
 	o.unused, o.lapsed, o.corrupt = false, false, nil
 	n := 0
 	for ; n < len(o.dead) && len(work) < max; n++ {
-		d := Outside{Kind: Dead, Seq: o.dead[n].Seq, Reason: o.dead[n].Reason.String(), Own: true}
+		d := Outside{Kind: Dead, Seq: o.dead[n].Seq, Reason: o.dead[n].Reason.String()}
 		if e := q.state.index.entry(d.Seq); e == nil {
 			continue
 		} else if !q.copyOut(e, &d) {
@@ -97,11 +104,11 @@ func (q *Queue) takeOutside(max int) (work []Outside, reads []int) {
 // copyOut gives d the contents of e if they are in memory.
 func (q *Queue) copyOut(e *entry, d *Outside) bool {
 	if inArena(e.loc) {
-		c, own := q.arena.at(e.loc, e.size)
+		c := q.arena.at(e.loc, e.size)
 		buf := c.appendHead(make([]byte, 0, e.size))
-		if own {
+		if c.Shared != nil {
 			d.Content = ParseContent(buf)
-			d.Content.Body = c.Body
+			d.Content.Body, d.Content.Shared = c.Body, c.Shared.Retain()
 			return true
 		}
 		d.Content = ParseContent(append(buf, c.Body...))
@@ -112,10 +119,9 @@ func (q *Queue) copyOut(e *entry, d *Outside) bool {
 	return ok
 }
 
-var errGone = errors.New("queue: the message is gone")
-
 // readOutside reads a dead letter's contents from the log. While it fails the
-// record may be moving; when it fails and has not moved, it is corrupt.
+// record may be moving; when it fails and has not moved, it is corrupt. When its
+// queue was deleted meanwhile, d is left without a kind.
 func (q *Queue) readOutside(d *Outside) {
 	loc, size := q.locate(d.Seq)
 	for loc != 0 {
@@ -134,7 +140,7 @@ func (q *Queue) readOutside(d *Outside) {
 		}
 		loc = now
 	}
-	*d = Outside{Kind: Corrupt, Seq: d.Seq, Err: errGone}
+	*d = Outside{}
 }
 
 // locate returns where the contents of seq are in the log, 0 when it is gone.

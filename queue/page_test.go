@@ -99,7 +99,7 @@ func TestRecordMovesWhileReading(t *testing.T) {
 	var r reading
 	f.q.want(&r)
 	for _, pos := range r.locs {
-		Relocate([]*Queue{f.q, nil}, []uint64{1, r.seqs[0], 9, 1}, func(live []uint64) uint64 {
+		Relocate([]*Queue{f.q, nil}, pos, []uint64{1, r.seqs[0], 9, 1}, func(live []uint64) uint64 {
 			equal(t, live, []uint64{1, r.seqs[0]})
 			return f.log.move(pos, live)
 		})
@@ -156,4 +156,25 @@ func TestCorruptDeadLetter(t *testing.T) {
 	work := f.q.TakeOutside(9)
 	equal(t, []OutsideKind{work[0].Kind}, "[4]")
 	equal(t, f.log.liveRefs(), 2) // 1 still waits behind
+}
+
+// TestDeadLetterOfDeletedQueue: a queue that is deleted while its dead letters
+// are read takes them with it. Nothing is wrong with them.
+func TestDeadLetterOfDeletedQueue(t *testing.T) {
+	f := newFixture(t, true, table("x-dead-letter-exchange", ""))
+	c, s := f.consume(ConsumerOptions{})
+	f.publish("0", "1")
+	s.take()
+	f.settle(func(b *Batch) { b.Discard(c, 1, 2) })
+	f.log.cached = f.log.end
+	f.log.reading = func() {
+		f.log.reading = nil
+		if _, _, err := f.q.Delete(false, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if work := f.q.TakeOutside(9); len(work) != 1 || work[0].Kind != Dead { // the one that was being read
+		t.Fatalf("%+v", work)
+	}
+	equal(t, f.q.Stats().Corrupt, 0)
 }

@@ -9,12 +9,11 @@ import (
 )
 
 // Message is one message on its way into queues. Its views stay valid until
-// the batch is committed.
+// the batch is committed; one reference to what is Shared goes over to the batch.
 type Message struct {
 	Content
 	Persistent bool
 	Priority   uint8
-	Own        bool   // Body is a buffer of its own that nobody writes: it may be kept
 	Again      bool   // the broker's own, e.g. a dead letter: never a duplicate
 	Tag        uint32 // the caller's own, see Batch.Refused
 	TTL        int64  // milliseconds of its expiration property; negative: none
@@ -59,6 +58,7 @@ type Queue struct {
 	consumers []*Consumer // by holder number; nil: free
 	pages     pages
 	outside   outside
+	room      room
 	run       span   // settled messages whose fact is not yet in the append
 	sent      []span // sent messages of a counting queue whose fact is not yet
 	counting  bool   // returns are counted
@@ -66,6 +66,7 @@ type Queue struct {
 	armed     int64  // when the host was asked to tick, noDeadline when not
 	deleted   bool
 	counters  Counters
+	live      live
 }
 
 // New returns an empty queue. A durable one is either new or about to be
@@ -98,34 +99,6 @@ func (q *Queue) Counts() (ready, unacked, consumers int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.state.ready, q.state.held, q.state.consumers
-}
-
-// Counters are totals since the queue was made.
-type Counters struct {
-	Published    uint64
-	Delivered    uint64 // by consumers and gets, redeliveries included
-	Redelivered  uint64
-	Settled      uint64 // messages that left: acknowledged, discarded, dropped, expired, purged
-	DeadLetters  uint64
-	Deduplicated uint64 // publishes that were duplicates
-	Corrupt      uint64 // stored bodies that could not be read
-}
-
-// Stats is a sample of a queue.
-type Stats struct {
-	Counters
-	Ready, Unacked, Leaving, Consumers int
-	Delayed                            int   // wait to be delivered again
-	ReadyBytes                         int64 // octets of the bodies
-	ArenaBytes                         int64 // memory held for bodies
-}
-
-// Stats returns a sample for the management API.
-func (q *Queue) Stats() Stats {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	s := q.state
-	return Stats{q.counters, s.ready, s.held, s.leaving, s.consumers, s.waiting, s.bytes, q.arena.held}
 }
 
 // Touch renews the lease of an expiring queue: it was declared again.

@@ -162,7 +162,7 @@ func (f *fixture) moveAll() {
 	f.log.order = nil
 	for _, o := range old {
 		if r, ok := o.(*memoryRecord); ok && f.log.records[r.pos] == r && r.live > 0 {
-			Relocate([]*Queue{f.q}, r.refs, func(live []uint64) uint64 { return f.log.move(r.pos, live) })
+			Relocate([]*Queue{f.q}, r.pos, r.refs, func(live []uint64) uint64 { return f.log.move(r.pos, live) })
 		}
 	}
 }

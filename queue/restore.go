@@ -1,5 +1,7 @@
 package queue
 
+import "sync"
+
 // Restore takes back a message during recovery. It may come again for the same
 // index with the position of a newer copy. Until Restored, one goroutine has
 // the queue to itself.
@@ -24,6 +26,7 @@ func (q *Queue) Restore(pos uint64, size uint32, flags uint8, index uint64, attr
 	if a.key != "" && q.state.dedup != nil {
 		q.state.dedup.remember(index, a.key, (a.came-q.epoch.UnixMilli())*1e6)
 	}
+	q.live.add(1, size, e.meta)
 }
 
 // restore puts a message at its number.
@@ -52,6 +55,7 @@ func (q *Queue) RestoreSettled(from, to uint64) {
 		s.unmark(seq, e)
 		s.ready--
 		s.bytes -= e.body()
+		q.live.add(-1, e.size, e.meta)
 		s.index.free(seq)
 	}
 }
@@ -149,35 +153,31 @@ func (q *Queue) Close() (pos uint64) {
 	})
 }
 
-// Relocate moves one record of the log for the queues that hold it. refs are
-// its (queue id, sequence number) pairs and qs[i] the queue of pair i, nil when
-// there is none. The queues are locked, ascending by id; if any still holds its
-// message, move is called once with the pairs that do and returns the record's
-// position from now on.
-func Relocate(qs []*Queue, refs []uint64, move func(live []uint64) uint64) {
-	var (
-		lockRoom [16]*Queue
-		liveRoom [32]uint64
-	)
+// Relocate moves the record at pos in the log for the queues that hold it. refs
+// are its (queue id, sequence number) pairs and qs[i] the queue of pair i, nil
+// when there is none. The queues are locked, ascending by id; if any still holds
+// its message there, move is called once with the pairs that do and returns the
+// record's position from now on.
+func Relocate(qs []*Queue, pos uint64, refs []uint64, move func(live []uint64) uint64) {
+	var lockRoom [16]*Queue
 	order := sortedQueues(append(lockRoom[:0], qs...))
 	for _, q := range order {
 		q.mu.Lock()
 	}
-	live := liveRoom[:0]
+	room := liveRoom.Get().(*[]uint64)
+	live := (*room)[:0]
 	for i, q := range qs {
-		if q != nil && q.logEntry(refs[2*i+1]) != nil {
+		if q != nil && q.heldAt(pos, refs[2*i+1]) != nil {
 			live = append(live, refs[2*i], refs[2*i+1])
 		}
 	}
 	if len(live) > 0 {
-		pos := move(live)
+		to := move(live)
 		for i, q := range qs {
 			if q != nil {
-				if e := q.logEntry(refs[2*i+1]); e != nil {
-					if e.loc != pos { // else move only asked
-						q.relocated(refs[2*i+1], e)
-					}
-					e.loc = pos
+				if e := q.heldAt(pos, refs[2*i+1]); e != nil && to != pos { // else move only asked
+					e.loc = to
+					q.relocated(refs[2*i+1], e)
 				}
 			}
 		}
@@ -185,7 +185,13 @@ func Relocate(qs []*Queue, refs []uint64, move func(live []uint64) uint64) {
 	for _, q := range order {
 		q.mu.Unlock()
 	}
+	*room = live
+	liveRoom.Put(room)
 }
+
+// liveRoom is for the pairs that Relocate hands over: it is asked about every
+// record of a segment.
+var liveRoom = sync.Pool{New: func() any { return new([]uint64) }}
 
 // relocated writes again what the log knew of a message, behind its new place.
 func (q *Queue) relocated(seq uint64, e *entry) {
@@ -202,9 +208,9 @@ func (q *Queue) relocated(seq uint64, e *entry) {
 	a.Commit()
 }
 
-// logEntry returns the entry of seq if its contents are in the log.
-func (q *Queue) logEntry(seq uint64) *entry {
-	if e := q.state.index.entry(seq); e != nil && inLog(e.loc) {
+// heldAt returns the entry of seq if its contents are at pos in the log.
+func (q *Queue) heldAt(pos, seq uint64) *entry {
+	if e := q.state.index.entry(seq); e != nil && e.loc == pos {
 		return e
 	}
 	return nil

@@ -93,7 +93,7 @@ func TestRelocateOnlyTheLiving(t *testing.T) {
 	q2.Purge()
 	qs, refs := []*Queue{q2, f.q}, []uint64{2, 1, 1, 1}
 	moved := uint64(0)
-	Relocate(qs, refs, func(live []uint64) uint64 {
+	Relocate(qs, pos, refs, func(live []uint64) uint64 {
 		equal(t, live, []uint64{1, 1})
 		moved = f.log.move(pos, live)
 		return moved
@@ -102,7 +102,23 @@ func TestRelocateOnlyTheLiving(t *testing.T) {
 	f.q.Live(func(pos uint64, size uint32) { live = append(live, pos) })
 	equal(t, live, []uint64{moved})
 	equal(t, f.drain(), "[m]")
-	Relocate(qs, refs, func([]uint64) uint64 { t.Fatal("moved the dead"); return 0 })
+	Relocate(qs, moved, refs, func([]uint64) uint64 { t.Fatal("moved the dead"); return 0 })
+}
+
+// TestRelocateLeavesOldCopies: after a crash in the middle of reclaiming a
+// segment there are two copies of a record. The older one is waste: were it
+// copied once more, its segment would release what another one counts.
+func TestRelocateLeavesOldCopies(t *testing.T) {
+	f := newFixture(t, true, nil)
+	f.q.Restore(100, 10, 0, 1, nil)
+	f.q.Restore(300, 10, 0, 1, nil)
+	f.q.Restored(false)
+	qs, refs := []*Queue{f.q}, []uint64{1, 1}
+	Relocate(qs, 100, refs, func([]uint64) uint64 { t.Fatal("moved the old copy"); return 0 })
+	Relocate(qs, 300, refs, func([]uint64) uint64 { return 400 })
+	var live []uint64
+	f.q.Live(func(pos uint64, _ uint32) { live = append(live, pos) })
+	equal(t, live, "[400]")
 }
 
 // TestNewerCopyWins: recovery may see a record and its relocated copy.

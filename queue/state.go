@@ -104,6 +104,7 @@ func (s *State) Apply(c *Command, fx *Effects) {
 	case Watch:
 		s.watch(c.Now, fx)
 	case Recover:
+		s.idleSince = c.Now // a lease begins when the queue can be used
 		s.recover(fx)
 		s.tick(c.Now, fx)
 	case Configure:

@@ -90,7 +90,7 @@ func (b *Batch) describe(q *Queue, m *Message, e *entry) {
 // its bound in the log, to be gone at the next start.
 func (b *Batch) storeTransient(q *Queue, m *Message, e *entry, seq uint64) {
 	if b.log == nil || q.opt.Log == nil || q.arena.live+int64(e.size) <= q.opt.ArenaBytes {
-		e.loc = q.arena.put(&m.Content, m.Own)
+		e.loc = q.arena.put(&m.Content)
 		return
 	}
 	e.loc = locSpilled

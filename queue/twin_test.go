@@ -21,6 +21,7 @@ type memoryLog struct {
 	cached  uint64 // positions from here on are in memory
 	broken  map[uint64]bool
 	reads   int
+	reading func() // called before each Read
 }
 
 type memoryRecord struct {
@@ -62,6 +63,9 @@ func (l *memoryLog) Cached(pos uint64, size uint32, dst []byte) ([]byte, bool) {
 }
 
 func (l *memoryLog) Read(pos uint64, size uint32, dst []byte) ([]byte, error) {
+	if l.reading != nil {
+		l.reading()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.reads++
@@ -146,7 +150,7 @@ type memoryAppend struct {
 }
 
 func (a *memoryAppend) Store(refs []uint64, flags uint8, attr, route, props, body []byte) uint64 {
-	c := Content{route, props, body}
+	c := Content{Route: route, Props: props, Body: body}
 	r := &memoryRecord{refs: append([]uint64(nil), refs...), flags: flags, attr: append([]byte(nil), attr...),
 		payload: append(c.appendHead(nil), body...), live: len(refs) / 2, pos: a.size}
 	a.items = append(a.items, r)
@@ -299,7 +303,7 @@ func (f *fixture) queue(id uint64, durable bool, args wire.Table) *Queue {
 var testRoute = []byte("\x01x\x03key")
 
 func message(body string, persistent bool) Message {
-	return Message{Content: Content{testRoute, []byte{0x10, 0, 1}, []byte(body)}, Persistent: persistent, TTL: -1}
+	return Message{Content: Content{Route: testRoute, Props: []byte{0x10, 0, 1}, Body: []byte(body)}, Persistent: persistent, TTL: -1}
 }
 
 // publish sends messages in one batch.

@@ -42,6 +42,9 @@ func (q *Queue) locked(f func(w *work)) uint64 {
 
 // reset forgets what the pass referred to and keeps the room.
 func (w *work) reset() {
+	for i := range w.msgs {
+		w.msgs[i].Shared.Release()
+	}
 	clear(w.out)
 	clear(w.msgs)
 	w.out, w.msgs, w.buf, w.touched = w.out[:0], w.msgs[:0], w.buf[:0], w.touched[:0]
@@ -141,6 +144,7 @@ func (q *Queue) absorbRare(w *work) {
 // forget gives up the contents of a message that left, and notes in the log
 // that it did: nothing for one that was never logged.
 func (q *Queue) forget(w *work, g *Gone) {
+	q.live.add(-1, g.Size, g.Marks)
 	switch {
 	case inLog(g.Loc):
 		w.append().Release(g.Loc, g.Size)
@@ -202,6 +206,7 @@ func (q *Queue) finish(w *work) {
 		q.compact()
 	}
 	q.pages.idle(q.state.ready)
+	q.makeRoom()
 	if q.outside.signal() {
 		q.opt.Host.Outside(q)
 	}
@@ -233,8 +238,8 @@ func (q *Queue) compact() {
 	q.arena.init(q.opt.Memory)
 	for seq, e := q.state.index.nextLive(1); e != nil; seq, e = q.state.index.nextLive(seq + 1) {
 		if inArena(e.loc) {
-			c, own := old.at(e.loc, e.size)
-			e.loc = q.arena.put(&c, own)
+			c := old.at(e.loc, e.size)
+			e.loc = q.arena.put(&c)
 		}
 	}
 	old.giveAll()

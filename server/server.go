@@ -27,19 +27,60 @@ type Options struct {
 	DataDir string
 	// AMQP is the address to listen on, 127.0.0.1:0 by default.
 	AMQP string
+	// Listeners are the addresses to listen on when there are several; AMQP is
+	// left out then. The first is that of URL.
+	Listeners []Listener
+	TLS       TLS
+	Sockets   Sockets
+	// Protocol holds limits and timeouts of AMQP; its Broker and Logger are set
+	// by Start.
+	Protocol amqp.Options
+	// HTTP is the address of the management API; empty is none.
+	HTTP string
 	// Compatibility is the RabbitMQ version whose answers are given: 3.10, 3.13
 	// or 4.3; empty is 3.13.
 	Compatibility string
+	// Version is RabbitMQ's version that clients are told; empty is that of
+	// Compatibility.
+	Version string
 	// NodeName is shown to clients; leveret@<host> by default.
 	NodeName string
+	// ClusterName is shown to clients in its place; it is kept. Empty: the one
+	// kept, else NodeName.
+	ClusterName string
+	// FirstBoot is what an empty DataDir is filled with.
+	FirstBoot broker.FirstBoot
+	// Definitions is a file, or a directory of .json files, that is imported at
+	// each start and by Reload; FirstBoot has no effect then. Empty: none.
+	Definitions string
+	// LoopbackUsers may log in from this machine only; nil is guest.
+	LoopbackUsers []string
+	// Events is the virtual host whose exchange amq.rabbitmq.event tells what
+	// happens; empty: none does.
+	Events string
+	// LogExchange, which Logger has to go through, publishes the log to
+	// amq.rabbitmq.log in the first virtual host; nil: it is not published.
+	LogExchange *broker.LogExchange
+	// Limits bounds what the whole node has.
+	Limits broker.NodeLimits
 	// Salvage starts on a damaged log, leaving out what cannot be read.
 	Salvage bool
-	Logger  *slog.Logger
+	// Watermarks are zero, hence none, in a broker for tests.
+	Watermarks Watermarks
+	Logger     *slog.Logger
+	// fs is the file system of the log, for tests; nil: the machine's.
+	fs persistence.FS
 }
 
 func (o Options) withDefaults() Options {
 	if o.AMQP == "" {
 		o.AMQP = "127.0.0.1:0"
+	}
+	if len(o.Listeners) == 0 {
+		o.Listeners = []Listener{{Addr: o.AMQP}}
+	}
+	if o.Definitions != "" {
+		o.FirstBoot.Nothing = true
 	}
 	if o.NodeName == "" {
 		host, err := os.Hostname()
@@ -51,35 +92,54 @@ func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.fs == nil {
+		o.fs = persistence.OS(o.DataDir)
+	}
 	return o
 }
 
 // Server is a running node.
 type Server struct {
-	opt      Options
-	lock     io.Closer
-	meta     persistence.Meta
-	log      *persistence.Log
-	broker   *broker.Broker
-	amqp     *amqp.Server
-	listener net.Listener
-	wg       sync.WaitGroup
-	failed   chan error // the first error that ended the node
-	stop     sync.Once
-	stopErr  error
+	opt       Options
+	lock      io.Closer
+	meta      persistence.Meta
+	log       *persistence.Log
+	broker    *broker.Broker
+	amqp      *amqp.Server
+	listeners []net.Listener // as in opt.Listeners
+	identity  identity
+	web       web
+	wg        sync.WaitGroup
+	failed    chan error // the first error that ended the node
+	stopped   chan struct{}
+	stop      sync.Once
+	stopErr   error
 }
 
 // Start starts a node; when it returns, AMQP is accepted. ctx bounds the start
 // only.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	s := &Server{opt: o.withDefaults(), failed: make(chan error, 1)}
+	s := &Server{opt: o.withDefaults(), failed: make(chan error, 1), stopped: make(chan struct{})}
 	err := s.open()
 	if err == nil {
+		err = s.importDefinitions(ctx)
+	}
+	if err == nil {
+		err = s.nameCluster(ctx)
+	}
+	if err == nil {
+		s.tell()
+	}
+	if err == nil {
 		err = s.listen(ctx)
+	}
+	if err == nil {
+		err = s.listenHTTP(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.release(ctx))
 	}
+	s.startWatch()
 	return s, nil
 }
 
@@ -91,7 +151,8 @@ func (s *Server) open() error {
 		return err
 	}
 	o := broker.Options{Meta: metaAdapter{s.meta}, Clock: wallClock{}, Rand: rand.Reader, Logger: s.opt.Logger,
-		Compatibility: s.opt.Compatibility, NodeName: s.opt.NodeName, OnError: s.fail}
+		Compatibility: s.opt.Compatibility, Version: s.opt.Version, NodeName: s.opt.NodeName,
+		FirstBoot: s.opt.FirstBoot, LoopbackUsers: s.opt.LoopbackUsers, Limits: s.opt.Limits, OnError: s.fail}
 	if s.opt.DataDir != "" {
 		log = &logAdapter{}
 		o.Log = log
@@ -99,8 +160,9 @@ func (s *Server) open() error {
 	if s.broker, err = broker.Open(o); err != nil || log == nil {
 		return err
 	}
-	s.log, err = persistence.Open(persistence.Options{FS: persistence.OS(s.opt.DataDir), Owner: s.broker, Locked: true,
-		Incarnation: incarnation, Salvage: s.opt.Salvage, OnError: s.fail, Logger: s.opt.Logger})
+	s.log, err = persistence.Open(persistence.Options{FS: s.opt.fs, Owner: s.broker, Locked: true,
+		Incarnation: incarnation, Salvage: s.opt.Salvage, OnError: s.logFailed,
+		OnFull: func(full bool) { s.broker.SetAlarm(broker.DiskAlarm, full) }, Logger: s.opt.Logger})
 	if err != nil {
 		return fmt.Errorf("open message store in %s: %w", s.opt.DataDir, err)
 	}
@@ -128,22 +190,6 @@ func (s *Server) openStore() (incarnation uint64, err error) {
 	return nextIncarnation(s.meta)
 }
 
-func (s *Server) listen(ctx context.Context) error {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", s.opt.AMQP)
-	if err != nil {
-		return err
-	}
-	s.listener = l
-	s.amqp = amqp.New(amqp.Options{Broker: s.broker, Logger: s.opt.Logger})
-	s.wg.Go(func() { // ends when Shutdown closes the listener
-		if err := s.amqp.Serve(l); err != nil && !errors.Is(err, net.ErrClosed) {
-			s.fail(err)
-		}
-	})
-	return nil
-}
-
 // fail notes the error that ends the node; the first one counts.
 func (s *Server) fail(err error) {
 	select {
@@ -153,14 +199,26 @@ func (s *Server) fail(err error) {
 	}
 }
 
+// logFailed tells the broker too, after the error itself: it counts.
+func (s *Server) logFailed(err error) {
+	s.fail(err)
+	s.broker.Fail()
+}
+
 // Err gives the error that ended the node, when one has.
 func (s *Server) Err() <-chan error { return s.failed }
 
-// Addr is the address that AMQP is accepted on.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
+// Addr is the address that AMQP is accepted on, the first of several.
+func (s *Server) Addr() string { return s.listeners[0].Addr().String() }
 
 // URL is what a client on this machine connects to.
-func (s *Server) URL() string { return "amqp://guest:guest@" + s.Addr() + "/" }
+func (s *Server) URL() string {
+	scheme := "amqp"
+	if s.opt.Listeners[0].TLS {
+		scheme = "amqps"
+	}
+	return scheme + "://guest:guest@" + s.Addr() + "/"
+}
 
 // Shutdown ends all connections with 320, keeps what has to be kept, and
 // returns when nothing of the node runs any more.
@@ -171,15 +229,16 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // release ends whatever of the node was started, last first.
 func (s *Server) release(ctx context.Context) error {
-	var errs []error
+	close(s.stopped)
+	errs := []error{s.web.close(ctx)}
 	if s.amqp != nil {
 		errs = append(errs, s.amqp.Shutdown(ctx)) // bounds its own wait for clients
 	}
-	if s.listener != nil {
-		_ = s.listener.Close() // Shutdown has closed it
+	for _, l := range s.listeners {
+		_ = l.Close() // Shutdown has closed those that were served
 	}
 	s.wg.Wait()
-	if s.broker != nil && (s.log != nil || s.opt.DataDir == "") {
+	if s.broker != nil {
 		errs = append(errs, s.broker.Close(ctx))
 	}
 	if s.log != nil {

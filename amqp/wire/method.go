@@ -41,6 +41,15 @@ func MethodID(payload []byte) (class, method uint16, ok bool) {
 	return binary.BigEndian.Uint16(payload), binary.BigEndian.Uint16(payload[2:]), true
 }
 
+// MethodName is the name for a class and method number, "none" when no method
+// has them.
+func MethodName(class, method uint16) string {
+	if m := newMethod(uint32(class)<<16 | uint32(method)); m != nil {
+		return m.Name()
+	}
+	return "none"
+}
+
 // ParseMethod decodes a method frame's payload into a new struct. Errors:
 // *Error 501 for a payload without numbers or a short string that is not UTF-8
 // (RabbitMQ names no method then), ErrUnknownMethod, ErrBadTable, and

@@ -12,24 +12,8 @@ import (
 	"github.com/leveretmq/leveret/amqp/wire"
 )
 
-// What the store holds. A key is its kind and parts of u16 length each; a value
-// is the format octet and its fields (see coder), without anything behind:
-//
-//	kind          parts of the key                          fields of the value
-//	1 ids         -                                         first id not reserved
-//	2 vhost       name                                      name
-//	3 user        name                                      name, hash, algorithm, tags
-//	4 permission  user, vhost                               user, vhost, configure, write, read
-//	5 exchange    vhost, name                               id, vhost, name, kind, flags (durable,
-//	                                                        auto-delete, internal), arguments
-//	6 queue       vhost, name                               id, vhost, name, flags (durable,
-//	                                                        exclusive, auto-delete), arguments
-//	7 binding     vhost, source, "q" or "x", destination,   vhost, source, destination, key,
-//	              routing key, SHA-256 of the arguments     flags (to an exchange), arguments
-//	              sorted by name ("" when there are none)
-//
-// Kinds are in the order in which they have to be loaded: bindings come after
-// what they bind.
+// The first octet of a key says what is there, see docs/format.md. Kinds are in
+// the order in which they have to be loaded: bindings come after what they bind.
 const (
 	kindID byte = iota + 1
 	kindVHost
@@ -38,10 +22,16 @@ const (
 	kindExchange
 	kindQueue
 	kindBinding
+	kindTopicPermission
+	kindPolicy
+	kindOperatorPolicy
+	kindParameter
+	kindGlobalParameter
 )
 
-// format is the first octet of every value.
-const format = 1
+// format is the first octet of every value that is written. Values of format 1
+// have less of virtual hosts and users.
+const format = 2
 
 var (
 	errFormat = errors.New("value has an unknown format")
@@ -70,11 +60,8 @@ type stored interface {
 	code(c *coder)
 }
 
-func (v *VHost) key() []byte      { return key(kindVHost, v.Name) }
-func (u *User) key() []byte       { return key(kindUser, u.Name) }
-func (p *Permission) key() []byte { return key(kindPermission, p.User, p.VHost) }
-func (e *Exchange) key() []byte   { return key(kindExchange, e.VHost, e.Name) }
-func (q *Queue) key() []byte      { return key(kindQueue, q.VHost, q.Name) }
+func (e *Exchange) key() []byte { return key(kindExchange, e.VHost, e.Name) }
+func (q *Queue) key() []byte    { return key(kindQueue, q.VHost, q.Name) }
 
 // key has a hash of the arguments: they may be longer than a key of the store.
 func (b *Binding) key() []byte {
@@ -95,17 +82,6 @@ func canonical(t wire.Table) wire.Table {
 	t = slices.Clone(t)
 	slices.SortStableFunc(t, func(a, b wire.Field) int { return strings.Compare(a.Name, b.Name) })
 	return t
-}
-
-func (v *VHost) code(c *coder) { c.texts(&v.Name) }
-
-func (u *User) code(c *coder) {
-	c.texts(&u.Name, &u.PasswordHash, &u.Algorithm)
-	c.list(&u.Tags)
-}
-
-func (p *Permission) code(c *coder) {
-	c.texts(&p.User, &p.VHost, &p.Configure, &p.Write, &p.Read)
 }
 
 func (e *Exchange) code(c *coder) {
@@ -139,6 +115,7 @@ func (l *idLimit) code(c *coder) { c.number((*uint64)(l)) }
 // flags are one octet from the lowest bit up; a table is as on the wire.
 type coder struct {
 	b       []byte
+	format  byte
 	reading bool
 	bad     bool
 }
@@ -179,7 +156,7 @@ func (c *coder) list(texts *[]string) {
 			c.bad, c.b = true, nil
 			return
 		}
-		*texts = make([]string, n)
+		*texts = append([]string(nil), make([]string, n)...) // nil when there are none
 	}
 	for i := range *texts {
 		c.texts(&(*texts)[i])
@@ -222,17 +199,17 @@ func (c *coder) table(t *wire.Table) {
 
 // put is the change that stores v.
 func put(v stored) []Change {
-	c := coder{b: []byte{format}}
+	c := coder{b: []byte{format}, format: format}
 	v.code(&c)
 	return []Change{{v.key(), c.b}}
 }
 
 // load reads the value at k.
 func load(k, value []byte, v stored) error {
-	if len(value) == 0 || value[0] != format {
+	if len(value) == 0 || value[0] == 0 || value[0] > format {
 		return errFormat
 	}
-	c := coder{b: value[1:], reading: true}
+	c := coder{b: value[1:], format: value[0], reading: true}
 	v.code(&c)
 	switch {
 	case c.bad || len(c.b) > 0:
@@ -264,6 +241,14 @@ func (s *State) load(k, value []byte) error {
 		return take(k, value, func(u *User) error { s.PutUser(u); return nil })
 	case kindPermission:
 		return take(k, value, func(p *Permission) error { s.PutPermission(p); return s.needs(p.VHost) })
+	case kindTopicPermission:
+		return take(k, value, func(p *TopicPermission) error { s.PutTopicPermission(p); return s.needs(p.VHost) })
+	case kindPolicy, kindOperatorPolicy:
+		return take(k, value, func(p *Policy) error { s.PutPolicy(p); return s.needs(p.VHost) })
+	case kindParameter:
+		return take(k, value, func(p *Parameter) error { s.PutParameter(p); return s.needs(p.VHost) })
+	case kindGlobalParameter:
+		return take(k, value, func(p *GlobalParameter) error { s.PutGlobalParameter(p); return nil })
 	case kindExchange:
 		return take(k, value, func(e *Exchange) error {
 			s.PutExchange(e)
@@ -286,14 +271,12 @@ func (s *State) load(k, value []byte) error {
 	return fmt.Errorf("unknown kind %d", k[0])
 }
 
-// seen keeps an id from being given again. Ids leave the top bit free.
+// seen keeps an id that is stored from being given again.
 func (s *State) seen(id uint64) error {
 	if id >= 1<<63 {
 		return errValue
 	}
-	if id >= s.next {
-		s.next = id + 1
-	}
+	s.Seen(id)
 	s.limit = max(s.limit, s.next)
 	return nil
 }

@@ -1,6 +1,7 @@
 package meta
 
 import (
+	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
@@ -25,8 +26,17 @@ func definitions() []stored {
 	return []stored{
 		&limit,
 		&VHost{Name: "v\x00\xff."},
+		&VHost{Name: "v", Description: "d\xff", Tags: []string{"t"}, DefaultQueueType: "quorum", Tracing: true, Protected: true,
+			Limits: Limits{"max-queues": -1, "max-connections": 1<<63 - 1}},
 		&User{Name: "\xffu", PasswordHash: "hash", Algorithm: SHA512, Tags: []string{"administrator", "", "\xfe"}},
+		&User{Name: "u", Limits: Limits{"max-channels": -1 << 63}},
 		&Permission{User: "u", VHost: "v", Configure: "^$", Write: strings.Repeat("a|", 70_000), Read: ""},
+		&TopicPermission{User: "u\xff", VHost: "v", Exchange: "", Write: "^$", Read: "("},
+		&Policy{PolicyName: PolicyName{VHost: "v", Name: "p\xff"}, Pattern: "^a", ApplyTo: "queues", Priority: -7,
+			Definition: json.RawMessage(`{"max-length":5}`)},
+		&Policy{PolicyName: PolicyName{Operator: true, VHost: "v", Name: "p"}, Definition: json.RawMessage(`{}`)},
+		&Parameter{ParameterName{"shovel", "v", "n"}, json.RawMessage(`{"a":[1,null,"\u00e4"]}`)},
+		&GlobalParameter{"cluster_name", json.RawMessage(`"rabbit@host"`)},
 		&Exchange{ID: 1<<63 - 1, VHost: "v", Name: "x\xff", Kind: "topic", Durable: true, Internal: true, Arguments: everyType()},
 		&Queue{ID: 3, VHost: "v", Name: "q\xff", Durable: true, AutoDelete: true, Arguments: everyType()},
 		&Binding{VHost: "v", Source: "x", Dest: "q", Key: "\xff\x00.#", Arguments: everyType()},
@@ -61,6 +71,45 @@ func TestFormat(t *testing.T) {
 		v          stored
 		key, value string
 	}{
+		{"vhost", &VHost{Name: "/", Description: "d", DefaultQueueType: "quorum", Tags: []string{"a", "b"}, Tracing: true, Limits: Limits{"y": 1, "x": -1}},
+			"\x02\x00\x01/", "\x02\x01/\x01d\x06quorum\x02\x01a\x01b\x01\x02\x01x\x01y\x01\x02"},
+		{"user", &User{Name: "u", PasswordHash: "h", Tags: []string{"t"}, Limits: Limits{"l": 300}},
+			"\x03\x00\x01u", "\x02\x01u\x01h\x00\x01\x01t\x01\x01l\xd8\x04"},
+		{"permission", &Permission{User: "u", VHost: "/", Configure: "c", Write: "w", Read: "r"},
+			"\x04\x00\x01u\x00\x01/", "\x02\x01u\x01/\x01c\x01w\x01r"},
+		{"exchange", &Exchange{ID: 300, VHost: "/", Name: "x", Kind: "direct", Durable: true, Internal: true},
+			"\x05\x00\x01/\x00\x01x", "\x02\xac\x02\x01/\x01x\x06direct\x05\x00\x00\x00\x00"},
+		{"queue", &Queue{ID: 1, VHost: "/", Name: "q", Durable: true, Arguments: wire.Table{{Name: "a", Value: true}}},
+			"\x06\x00\x01/\x00\x01q", "\x02\x01\x01/\x01q\x01\x00\x00\x00\x04\x01at\x01"},
+		{"binding", &Binding{VHost: "/", Source: "x", Dest: "q", Key: "k"},
+			"\x07\x00\x01/\x00\x01x\x00\x01q\x00\x01q\x00\x01k\x00\x00", "\x02\x01/\x01x\x01q\x01k\x00\x00\x00\x00\x00"},
+		{"topic permission", &TopicPermission{User: "u", VHost: "/", Exchange: "x", Write: "w", Read: "r"},
+			"\x08\x00\x01u\x00\x01/\x00\x01x", "\x02\x01u\x01/\x01x\x01w\x01r"},
+		{"policy", &Policy{PolicyName: PolicyName{VHost: "/", Name: "p"}, Pattern: "^", ApplyTo: "all", Priority: -1, Definition: json.RawMessage(`{}`)},
+			"\x09\x00\x01/\x00\x01p", "\x02\x00\x01/\x01p\x01^\x03all\x01\x02{}"},
+		{"operator policy", &Policy{PolicyName: PolicyName{Operator: true, VHost: "/", Name: "p"}, Definition: json.RawMessage(`{}`)},
+			"\x0a\x00\x01/\x00\x01p", "\x02\x01\x01/\x01p\x00\x00\x00\x02{}"},
+		{"parameter", &Parameter{ParameterName{"c", "/", "n"}, json.RawMessage(`1`)},
+			"\x0b\x00\x01c\x00\x01/\x00\x01n", "\x02\x01c\x01/\x01n\x011"},
+		{"global parameter", &GlobalParameter{"n", json.RawMessage(`"v"`)}, "\x0c\x00\x01n", "\x02\x01n\x03\"v\""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got := put(c.v)[0]
+			if string(got.Key) != c.key || string(got.Value) != c.value {
+				t.Fatalf("got %q: %q", got.Key, got.Value)
+			}
+		})
+	}
+}
+
+// TestFormat1 opens what the first format has written.
+func TestFormat1(t *testing.T) {
+	cases := []struct {
+		name       string
+		want       stored
+		key, value string
+	}{
 		{"vhost", &VHost{Name: "/"}, "\x02\x00\x01/", "\x01\x01/"},
 		{"user", &User{Name: "u", PasswordHash: "h", Tags: []string{"t"}}, "\x03\x00\x01u", "\x01\x01u\x01h\x00\x01\x01t"},
 		{"permission", &Permission{User: "u", VHost: "/", Configure: "c", Write: "w", Read: "r"},
@@ -74,9 +123,9 @@ func TestFormat(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got := put(c.v)[0]
-			if string(got.Key) != c.key || string(got.Value) != c.value {
-				t.Fatalf("got %q: %q", got.Key, got.Value)
+			got := fresh(c.want)
+			if err := load([]byte(c.key), []byte(c.value), got); err != nil || !reflect.DeepEqual(got, c.want) {
+				t.Fatalf("got %+v, %v", got, err)
 			}
 		})
 	}
@@ -121,7 +170,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"no key", "", "\x01", "metadata: empty key"},
 		{"an unknown kind", "\x63k", "\x01", `metadata: key "ck": unknown kind 99`},
 		{"no value", string(queue.Key), "", "unknown format"},
-		{"a later format", string(queue.Key), "\x02" + string(queue.Value[1:]), "unknown format"},
+		{"a later format", string(queue.Key), "\x03" + string(queue.Value[1:]), "unknown format"},
 		{"octets missing", string(queue.Key), string(queue.Value[:len(queue.Value)-1]), "damaged"},
 		{"octets too many", string(queue.Key), string(queue.Value) + "\x00", "damaged"},
 		{"a flag that is none", string(queue.Key), "\x01\x01\x01/\x01q\x08\x00\x00\x00\x00", "damaged"},
@@ -129,6 +178,10 @@ func TestLoadRefuses(t *testing.T) {
 		{"tags that lie", "\x03\x00\x01u", "\x01\x01u\x01h\x00\xff\xff\xff\xff\x7f", "damaged"},
 		{"a length without end", "\x02\x00\x01/", "\x01\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80", "damaged"},
 		{"another's value", "\x06\x00\x01/\x00\x01p", string(queue.Value), "another key"},
+		{"limits that lie", "\x03\x00\x01u", "\x02\x01u\x01h\x00\x00\x02\x01x", "damaged"},
+		{"a value that is no JSON", "\x0c\x00\x01n", "\x02\x01n\x01{", "damaged"},
+		{"a policy of the other kind", "\x0a\x00\x01/\x00\x01p", "\x02\x00\x01/\x01p\x00\x00\x00\x02{}", "another key"},
+		{"a policy of no virtual host", "\x09\x00\x01/\x00\x01p", "\x02\x00\x01/\x01p\x00\x00\x00\x02{}", "virtual host"},
 		{"no virtual host", string(queue.Key), string(queue.Value), "virtual host"},
 		{"an id too great", "\x01", "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "damaged"},
 	}

@@ -1,5 +1,6 @@
 // Package meta holds a node's metadata: virtual hosts, users, permissions,
-// exchanges, queues and bindings, with the octets they are kept as.
+// policies, parameters, exchanges, queues and bindings, with the octets they
+// are kept as.
 //
 // State is owned by its caller, who guards it by one lock; definitions are
 // never changed once they are in it, a change puts a new one in their place.
@@ -9,23 +10,6 @@ import "github.com/leveretmq/leveret/amqp/wire"
 
 // Change is one key-value of the metadata store; a nil value deletes the key.
 type Change struct{ Key, Value []byte }
-
-// VHost is a virtual host.
-type VHost struct{ Name string }
-
-// User is an internal user. PasswordHash is base64(salt || hash(salt || password)).
-type User struct {
-	Name         string
-	PasswordHash string
-	Algorithm    string
-	Tags         []string
-}
-
-// Permission holds the three regular expressions of a user in a virtual host.
-type Permission struct {
-	User, VHost            string
-	Configure, Write, Read string
-}
 
 // Exchange is an exchange's definition; ID is its creation index.
 type Exchange struct {
@@ -62,20 +46,32 @@ type bindings map[string]*Binding // by encoded key
 
 // State is the metadata of a node.
 type State struct {
-	VHosts      map[string]*VHost
-	Users       map[string]*User
-	Permissions map[[2]string]*Permission // by user, virtual host
-	Exchanges   map[Name]*Exchange
-	Queues      map[Name]*Queue
-	from        map[node]bindings
-	to          map[node]bindings
-	next, limit uint64 // ids: the next one, and the first not yet reserved
+	VHosts           map[string]*VHost
+	Users            map[string]*User
+	Permissions      map[[2]string]*Permission      // by user, virtual host
+	TopicPermissions map[[3]string]*TopicPermission // by user, virtual host, exchange
+	Policies         map[PolicyName]*Policy
+	Parameters       map[ParameterName]*Parameter
+	GlobalParameters map[string]*GlobalParameter
+	Exchanges        map[Name]*Exchange
+	Queues           map[Name]*Queue
+	from             map[node]bindings
+	to               map[node]bindings
+	next, limit      uint64 // ids: the next one, and the first not yet reserved
+
+	// Changed, when it is not nil, is told of every change before it is made: a
+	// pointer to the definition as it was and as it will be, nil where there is
+	// none. What goes with a user or a virtual host is not told, but for queues,
+	// exchanges and bindings.
+	Changed func(old, now any)
 }
 
 // New makes an empty State.
 func New() *State {
 	return &State{
 		VHosts: map[string]*VHost{}, Users: map[string]*User{}, Permissions: map[[2]string]*Permission{},
+		TopicPermissions: map[[3]string]*TopicPermission{}, Policies: map[PolicyName]*Policy{},
+		Parameters: map[ParameterName]*Parameter{}, GlobalParameters: map[string]*GlobalParameter{},
 		Exchanges: map[Name]*Exchange{}, Queues: map[Name]*Queue{},
 		from: map[node]bindings{}, to: map[node]bindings{}, next: 1, limit: 1,
 	}
@@ -85,9 +81,9 @@ func New() *State {
 // memory only cost no transaction.
 const idBlock = 4096
 
-// NextID gives an id that is never used again, not even after a crash. The
-// change, when there is one, has to be stored before the id shows anywhere on
-// disk.
+// NextID gives an id that is never used again, not even after a crash, if
+// whatever carries it on disk without being stored here is reported by Seen at
+// the next start: the change, when there is one, may be lost in a crash.
 func (s *State) NextID() (uint64, []Change) {
 	var cs []Change
 	if s.next >= s.limit {
@@ -98,26 +94,16 @@ func (s *State) NextID() (uint64, []Change) {
 	return s.next - 1, cs
 }
 
-// PutVHost adds or replaces v.
-func (s *State) PutVHost(v *VHost) []Change {
-	s.VHosts[v.Name] = v
-	return put(v)
-}
-
-// PutUser adds or replaces u.
-func (s *State) PutUser(u *User) []Change {
-	s.Users[u.Name] = u
-	return put(u)
-}
-
-// PutPermission adds or replaces p.
-func (s *State) PutPermission(p *Permission) []Change {
-	s.Permissions[[2]string{p.User, p.VHost}] = p
-	return put(p)
+// Seen says that an id was in use before this start. Ids leave the top bit free.
+func (s *State) Seen(id uint64) {
+	if id < 1<<63 {
+		s.next = max(s.next, id+1)
+	}
 }
 
 // PutExchange adds e; only a durable one changes the store.
 func (s *State) PutExchange(e *Exchange) []Change {
+	changed(s, s.Exchanges[Name{e.VHost, e.Name}], e)
 	s.Exchanges[Name{e.VHost, e.Name}] = e
 	if !e.Durable {
 		return nil
@@ -127,6 +113,7 @@ func (s *State) PutExchange(e *Exchange) []Change {
 
 // PutQueue adds q; only one that outlives the node's run changes the store.
 func (s *State) PutQueue(q *Queue) []Change {
+	changed(s, s.Queues[Name{q.VHost, q.Name}], q)
 	s.Queues[Name{q.VHost, q.Name}] = q
 	if !q.stored() {
 		return nil
@@ -143,6 +130,7 @@ func (s *State) PutBinding(b *Binding) ([]Change, bool) {
 	if s.from[src][string(k)] != nil {
 		return nil, false
 	}
+	changed(s, nil, b)
 	add(s.from, src, string(k), b)
 	add(s.to, dst, string(k), b)
 	if !s.durable(b) {
@@ -158,6 +146,7 @@ func (s *State) DeleteBinding(b *Binding) ([]Change, bool) {
 	if s.from[src][string(k)] == nil {
 		return nil, false
 	}
+	changed(s, b, nil)
 	var cs []Change
 	if s.durable(b) {
 		cs = []Change{{Key: k}}
@@ -171,8 +160,11 @@ func (s *State) DeleteBinding(b *Binding) ([]Change, bool) {
 func (s *State) DeleteExchange(n Name) (gone []*Binding, cs []Change) {
 	at := node{n, true}
 	gone, cs = s.deleteBindings(append(s.list(s.from[at]), s.list(s.to[at])...))
-	if e := s.Exchanges[n]; e != nil && e.Durable {
-		cs = append(cs, Change{Key: key(kindExchange, n.VHost, n.Name)})
+	if e := s.Exchanges[n]; e != nil {
+		changed(s, e, nil)
+		if e.Durable {
+			cs = append(cs, Change{Key: key(kindExchange, n.VHost, n.Name)})
+		}
 	}
 	delete(s.Exchanges, n)
 	return gone, cs
@@ -181,8 +173,11 @@ func (s *State) DeleteExchange(n Name) (gone []*Binding, cs []Change) {
 // DeleteQueue removes a queue and its bindings.
 func (s *State) DeleteQueue(n Name) (gone []*Binding, cs []Change) {
 	gone, cs = s.deleteBindings(s.list(s.to[node{n, false}]))
-	if q := s.Queues[n]; q != nil && q.stored() {
-		cs = append(cs, Change{Key: key(kindQueue, n.VHost, n.Name)})
+	if q := s.Queues[n]; q != nil {
+		changed(s, q, nil)
+		if q.stored() {
+			cs = append(cs, Change{Key: key(kindQueue, n.VHost, n.Name)})
+		}
 	}
 	delete(s.Queues, n)
 	return gone, cs

@@ -221,8 +221,12 @@ func command(s *State, rnd *rand.Rand) []Change {
 func same(t *testing.T, s, loaded *State) {
 	t.Helper()
 	if !reflect.DeepEqual(s.VHosts, loaded.VHosts) || !reflect.DeepEqual(s.Users, loaded.Users) ||
-		!reflect.DeepEqual(s.Permissions, loaded.Permissions) {
+		!reflect.DeepEqual(s.Permissions, loaded.Permissions) || !reflect.DeepEqual(s.TopicPermissions, loaded.TopicPermissions) {
 		t.Fatal("virtual hosts, users or permissions differ")
+	}
+	if !reflect.DeepEqual(s.Policies, loaded.Policies) || !reflect.DeepEqual(s.Parameters, loaded.Parameters) ||
+		!reflect.DeepEqual(s.GlobalParameters, loaded.GlobalParameters) {
+		t.Fatal("policies or parameters differ")
 	}
 	exchanges, queues := map[Name]*Exchange{}, map[Name]*Queue{}
 	bindings := 0

@@ -9,6 +9,7 @@ import (
 
 	"github.com/leveretmq/leveret/broker"
 	"github.com/leveretmq/leveret/cmd/leveret/bench"
+	"github.com/leveretmq/leveret/cmd/leveret/config"
 )
 
 func main() {
@@ -19,7 +20,8 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serverCommand(), bench.Command())
+	root.AddCommand(serverCommand(), config.Command(), bench.Command(), namesCommand())
+	root.SetArgs(arguments(os.Args))
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "leveret:", err)
 		os.Exit(1)

@@ -1,90 +1,99 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
 	"os"
-	"os/signal"
-	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	"github.com/leveretmq/leveret/broker"
-	"github.com/leveretmq/leveret/server"
+	"github.com/leveretmq/leveret/cmd/leveret/config"
 )
 
-// stopMax bounds a stop: exit within ten seconds of SIGTERM.
-const stopMax = 10 * time.Second
-
-type serverFlags struct{ dataDir, amqp, http, config, logLevel, compatibility string }
-
 func serverCommand() *cobra.Command {
-	var f serverFlags
 	c := &cobra.Command{
 		Use:   "server",
 		Short: "Run a broker",
-		Args:  cobra.NoArgs,
+		Long: `Run a broker. Flags replace environment variables (RABBITMQ_*), which replace
+the configuration file; "leveret config --help" says more.`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return runServer(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
+			n := node{out: c.OutOrStdout(), errOut: c.ErrOrStderr(), configure: func() (config.Options, error) {
+				return configured(c.Flags(), os.Environ())
+			}}
+			return n.run(c.Context())
 		},
 	}
-	c.Flags().StringVar(&f.dataDir, "data-dir", "data", "directory that holds everything durable")
-	c.Flags().StringVar(&f.amqp, "amqp", ":5672", "HOST:PORT to accept AMQP 0-9-1 on")
-	c.Flags().StringVar(&f.http, "http", ":15672", "HOST:PORT of the management API (accepted, not served yet)")
-	c.Flags().StringVar(&f.config, "config", "", "configuration file (it has to exist; no key has a meaning yet)")
-	c.Flags().StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
-	c.Flags().StringVar(&f.compatibility, "compatibility", "", "RabbitMQ version whose answers are given: 3.10, 3.13 or 4.3")
+	f := c.Flags()
+	f.String("config", "", "configuration file in the form of rabbitmq.conf")
+	f.String("data-dir", "data", "directory that holds everything durable")
+	f.String("amqp", ":5672", "HOST:PORT to accept AMQP 0-9-1 on, in place of listeners.tcp")
+	f.String("http", ":15672", "HOST:PORT of the management API")
+	f.String("log-level", "info", "debug, info, warning or error")
+	f.Bool("as-rabbitmq", false, "look for files where RabbitMQ does: /etc/rabbitmq, /var/lib/rabbitmq; what a link named rabbitmq-server does")
+	f.String("compatibility", "", "RabbitMQ version whose answers are given: 3.10, 3.13 or 4.3")
 	return c
 }
 
-// check refuses flags that cannot mean anything, naming them.
-func (f serverFlags) check() (level slog.Level, err error) {
-	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
-		return 0, fmt.Errorf("--log-level %q: must be debug, info, warn or error", f.logLevel)
+// configured reads all that the node is told.
+func configured(flags *pflag.FlagSet, environ []string) (config.Options, error) {
+	src := config.Sources{Environ: environ, Default: config.Default()}
+	src.Default.DataDir = flags.Lookup("data-dir").DefValue
+	if as, _ := flags.GetBool("as-rabbitmq"); as { // it is a bool
+		asRabbitMQ(&src)
 	}
-	for flag, addr := range map[string]string{"--amqp": f.amqp, "--http": f.http} {
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			return 0, fmt.Errorf("%s %q: must be HOST:PORT", flag, addr)
+	var errs []error
+	flags.Visit(func(f *pflag.Flag) {
+		s := config.Setting{Value: f.Value.String(), Origin: "--" + f.Name}
+		switch f.Name {
+		case "config":
+			src.File = s.Value
+		case "data-dir":
+			s.Key = "data_dir"
+		case "amqp":
+			s.Key = config.FlagListener
+		case "http":
+			errs = append(errs, webFlag(&src, s))
+		case "log-level":
+			s.Key = "log.level"
+			if s.Value == "warn" { // as slog says it
+				s.Value = "warning"
+			}
+		case "compatibility":
+			s.Key = "compatibility"
 		}
-	}
-	if f.dataDir == "" {
-		return 0, errors.New("--data-dir must not be empty")
-	}
-	if f.config != "" {
-		if _, err := os.Stat(f.config); err != nil {
-			return 0, fmt.Errorf("--config: %w", err)
+		if s.Value == "" {
+			errs = append(errs, fmt.Errorf("%s must not be empty", s.Origin))
+		} else if s.Key != "" {
+			src.Flags = append(src.Flags, s)
 		}
+	})
+	if err := errors.Join(errs...); err != nil {
+		return config.Options{}, err
 	}
-	return level, nil
+	return config.Load(src)
 }
 
-// runServer runs a broker until SIGTERM or SIGINT, or until it fails.
-func runServer(ctx context.Context, f serverFlags, out, errOut io.Writer) error {
-	level, err := f.check()
+// asRabbitMQ sets RabbitMQ's places and name. The data is not in mnesia/NODE,
+// where a RabbitMQ of before may have left its own; and in a container, whose
+// host name changes, it is found again.
+func asRabbitMQ(src *config.Sources) {
+	src.Root = "/etc/rabbitmq"
+	src.Default.DataDir = "/var/lib/rabbitmq/leveret"
+	src.Default.NodeName = "rabbit"
+}
+
+// webFlag splits --http into the two keys it stands for.
+func webFlag(src *config.Sources, s config.Setting) error {
+	host, port, err := net.SplitHostPort(s.Value)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: must be HOST:PORT", s.Origin)
 	}
-	ctx, cancel := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
-	defer cancel()
-	s, err := server.Start(ctx, server.Options{DataDir: f.dataDir, AMQP: f.amqp, Compatibility: f.compatibility,
-		Logger: slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))})
-	if err != nil {
-		return err
+	src.Flags = append(src.Flags, config.Setting{Key: "management.tcp.port", Value: port, Origin: s.Origin})
+	if host != "" {
+		src.Flags = append(src.Flags, config.Setting{Key: "management.tcp.ip", Value: host, Origin: s.Origin})
 	}
-	// The lines that tools wait for (RabbitMQ's boot lines).
-	fmt.Fprintf(out, "  ##  ##      RabbitMQ-compatible: Leveret %s\n\n  Starting broker... completed with 0 plugins.\n", broker.Version)
-	fmt.Fprintf(out, "started TCP listener on %s\nServer startup complete; 0 plugins started.\n", s.Addr())
-	var failure error
-	select {
-	case <-ctx.Done():
-	case failure = <-s.Err():
-	}
-	stopping, done := context.WithTimeout(context.Background(), stopMax)
-	defer done()
-	return errors.Join(failure, s.Shutdown(stopping))
+	return nil
 }

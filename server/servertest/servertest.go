@@ -15,6 +15,10 @@ type Options struct {
 	Dir string
 	// Compatibility is as server.Options has it.
 	Compatibility string
+	// NodeName is as server.Options has it.
+	NodeName string
+	// HTTP is the address of the management API; empty is none.
+	HTTP string
 }
 
 // Start starts a broker on a free port of the loopback interface. It is shut
@@ -25,7 +29,7 @@ func Start(t testing.TB, o ...Options) *server.Server {
 	if len(o) > 0 {
 		opt = o[0]
 	}
-	s, err := server.Start(t.Context(), server.Options{DataDir: opt.Dir, Compatibility: opt.Compatibility})
+	s, err := server.Start(t.Context(), server.Options{DataDir: opt.Dir, Compatibility: opt.Compatibility, HTTP: opt.HTTP, NodeName: opt.NodeName})
 	if err != nil {
 		t.Fatalf("start broker: %v", err)
 	}

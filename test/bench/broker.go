@@ -19,7 +19,8 @@ import (
 type product struct {
 	name string
 	// slow products get fewer operations in rows that count them.
-	slow bool
+	slow   bool
+	binary string // of ours
 	// command prepares a start on a data directory and a port; cleanup, if any,
 	// runs after the broker has ended.
 	command func(dir string, port int) (cmd *exec.Cmd, cleanup func(), err error)
@@ -27,11 +28,11 @@ type product struct {
 
 // leveret is a build of ours.
 func leveret(name, binary string) *product {
-	return &product{name: name, command: func(dir string, port int) (*exec.Cmd, func(), error) {
+	return &product{name: name, binary: binary, command: func(dir string, port int) (*exec.Cmd, func(), error) {
 		if _, err := os.Stat(binary); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w (make build?)", name, err)
 		}
-		return exec.Command(binary, "server", "--data-dir", filepath.Join(dir, "data"), "--amqp", address(port), "--log-level", "warn"), nil, nil
+		return exec.Command(binary, "server", "--data-dir", filepath.Join(dir, "data"), "--amqp", address(port), "--http", "127.0.0.1:0", "--log-level", "warn"), nil, nil
 	}}
 }
 

@@ -219,3 +219,22 @@ func TestKillAndStartAgain(t *testing.T) {
 		t.Error("the broker is still there")
 	}
 }
+
+// The rows about embedding need no broker beside the table's own process.
+func TestEmbeddedRows(t *testing.T) {
+	out, progress, err := bench(t, "-rows", "embedded-start,binary", "-runs", "1")
+	if err != nil || strings.Contains(out, "FAILED") || strings.Contains(out, "not measured") {
+		t.Fatalf("%v\n%s\n%s", err, out, progress)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := number(float64(info.Size())/1e6, megabytes); !strings.Contains(out, "| "+want+" | ≤ 30.0 MB |") {
+		t.Errorf("the table lacks %q:\n%s", want, out)
+	}
+}

@@ -30,7 +30,7 @@ type row struct {
 // else is promised about memory, disk and starts. Figures are per message,
 // which is a delivery where there are consumers.
 func rows() []row {
-	return append(flowRows(), append(largeRows(), append(diskRows(), append(countRows(), stateRows()...)...)...)...)
+	return slices.Concat(flowRows(), largeRows(), diskRows(), countRows(), stateRows(), embeddedRows())
 }
 
 func flowRows() []row {

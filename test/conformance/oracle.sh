@@ -33,7 +33,7 @@ export HOME="$dir" ERL_EPMD_PORT="$(free_port)" ERL_CRASH_DUMP_SECONDS=0
 export RABBITMQ_NODENAME="oracle$amqp@localhost" RABBITMQ_NODE_PORT="$amqp" RABBITMQ_DIST_PORT="$(free_port)"
 export RABBITMQ_MNESIA_BASE="$dir/mnesia" RABBITMQ_LOG_BASE="$dir/log" RABBITMQ_PID_FILE="$dir/pid"
 export RABBITMQ_ENABLED_PLUGINS_FILE="$dir/plugins" RABBITMQ_CONF_ENV_FILE=/dev/null RABBITMQ_CONFIG_FILE="$dir/rabbitmq"
-echo '[rabbitmq_management].' >"$dir/plugins"
+echo '[rabbitmq_management,rabbitmq_consistent_hash_exchange,rabbitmq_random_exchange,rabbitmq_recent_history_exchange,rabbitmq_sharding].' >"$dir/plugins"
 printf 'management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = %s\n' "$http" >"$dir/rabbitmq.conf"
 
 stop() {

@@ -20,23 +20,29 @@ var table = map[string]allowed{ // read-only
 	"queue":    {ours: []string{"amqp/wire"}},
 	// layer 2
 	"broker/meta": {ours: []string{"amqp/wire"}},
-	"broker":      {ours: []string{"amqp/wire", "exchange", "queue", "broker/meta"}},
+	"broker":      {ours: []string{"amqp/wire", "exchange", "queue", "broker/meta"}, third: []string{"github.com/dlclark/regexp2"}},
 	// layer 3
 	"amqp": {ours: []string{"amqp/wire", "queue", "broker"}, third: []string{"golang.org/x/sys"}},
+	"mgmt": {ours: []string{"amqp/wire", "exchange", "queue", "broker", "broker/meta"}, third: []string{"github.com/gorilla/mux", "github.com/prometheus/client_golang"}},
 	// layer 4
-	"server":            {ours: []string{"amqp", "amqp/wire", "broker", "broker/meta", "exchange", "persistence", "queue"}},
+	"server":            {ours: []string{"amqp", "amqp/wire", "broker", "broker/meta", "exchange", "mgmt", "persistence", "queue"}},
 	"server/servertest": {ours: []string{"server"}},
 	// layer 5
-	"cmd/leveret":       {ours: []string{"server", "broker", "cmd/leveret/bench"}, third: []string{"github.com/spf13/cobra"}},
-	"cmd/leveret/bench": {ours: []string{"amqp/wire"}, third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys"}},
+	"cmd/leveret": {ours: []string{"server", "amqp", "broker", "cmd/leveret/bench", "cmd/leveret/config", "cmd/leveret/logs"},
+		third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
+	"cmd/leveret/config": {third: []string{"github.com/spf13/cobra"}},
+	"cmd/leveret/logs":   {ours: []string{"cmd/leveret/config"}},
+	"cmd/leveret/bench":  {ours: []string{"amqp/wire"}, third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys"}},
 	// black-box suites: nothing of the broker's inside
-	"test/bench":          {},
-	"test/clients":        {ours: []string{"test/harness", "test/harness/client"}},
+	"test/bench":          {ours: []string{"server/servertest"}},
+	"test/clients":        {ours: []string{"server/servertest", "test/harness", "test/harness/client"}},
 	"test/conformance":    {ours: []string{"server/servertest", "test/harness"}},
 	"test/crash":          {ours: []string{"test/harness", "test/harness/client"}},
+	"test/deploy":         {ours: []string{"server/servertest", "test/harness"}},
 	"test/harness":        {},
 	"test/harness/client": {third: []string{"github.com/rabbitmq/amqp091-go"}},
 	"test/lint":           {},
+	"test/management":     {ours: []string{"server", "server/servertest"}},
 }
 
 // inTests is what a package's tests may import beside what the package may: a
@@ -46,6 +52,7 @@ var inTests = []string{"github.com/rabbitmq/amqp091-go", "go.uber.org/goleak"} /
 // alsoInTests is what the tests of one package may import beyond that, of ours.
 var alsoInTests = map[string][]string{ // read-only
 	"amqp":              {"broker/meta"},
+	"server":            {"server/servertest"},
 	"server/servertest": {"server/servertest"},
 }
 
