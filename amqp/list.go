@@ -14,13 +14,18 @@ import (
 )
 
 // churn is broker.ConnectionChurn as it is counted.
-type churn struct{ opened, closed, channelsOpened, channelsClosed, logins, failedLogins atomic.Uint64 }
+type churn struct {
+	opened, closed, channelsOpened, channelsClosed, logins, failedLogins atomic.Uint64
+
+	received, reads, sent, writes atomic.Uint64 // of closed connections
+}
 
 // Churn gives totals since the start.
 func (s *Server) Churn() broker.ConnectionChurn {
 	c := &s.churn
 	return broker.ConnectionChurn{Opened: c.opened.Load(), Closed: c.closed.Load(), ChannelsOpened: c.channelsOpened.Load(),
-		ChannelsClosed: c.channelsClosed.Load(), Logins: c.logins.Load(), FailedLogins: c.failedLogins.Load()}
+		ChannelsClosed: c.channelsClosed.Load(), Logins: c.logins.Load(), FailedLogins: c.failedLogins.Load(),
+		Gone: broker.WireCounts{Received: c.received.Load(), Reads: c.reads.Load(), Sent: c.sent.Load(), Writes: c.writes.Load()}}
 }
 
 // Connections lists the open connections by name, from open-ok on.
@@ -77,9 +82,15 @@ func (c *conn) show() {
 
 // hide ends that, before the client can know that the connection ends.
 func (c *conn) hide() {
-	if c.listed.Swap(false) {
-		c.srv.churn.closed.Add(1)
+	if !c.listed.Swap(false) {
+		return
 	}
+	n, out := &c.srv.churn, c.out.counts()
+	n.closed.Add(1)
+	n.received.Add(c.in.came.octets.Load())
+	n.reads.Add(c.in.came.reads.Load())
+	n.sent.Add(out.Sent)
+	n.writes.Add(out.Writes)
 }
 
 func (c *conn) view() broker.ConnectionView {
@@ -114,34 +125,45 @@ func (o *outbound) counts() broker.WireCounts {
 
 // view is nil when the channel has just ended.
 func (ch *channel) view(c *broker.ConnectionView) *broker.ChannelView {
+	v, consumers := ch.look(c)
+	for _, k := range consumers { // asks the queue, whose mutex comes before the channel's
+		v.Consumers = append(v.Consumers, k.view(v))
+	}
+	return v
+}
+
+// look is view but for the consumers, which it gives in the order of their tags.
+func (ch *channel) look(c *broker.ConnectionView) (v *broker.ChannelView, consumers []*consumer) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	if ch.muted {
-		return nil
+		return nil, nil
 	}
-	v := &broker.ChannelView{Connection: c, Number: ch.id, Confirm: ch.listing.window != nil, Transactional: ch.listing.transactional,
+	l := &ch.listing
+	v = &broker.ChannelView{Connection: c, Number: ch.id, Confirm: l.window != nil, Transactional: l.transactional,
 		Prefetch: int(ch.credit.each), GlobalPrefetch: int(ch.credit.limit.Load()), Unacked: ch.unacked.live,
-		UncommittedPublishes: ch.publisher.Uncommitted(), Publish: ch.publisher.Counts(), DeliveriesOfOthers: ch.listing.counts.others}
-	if ch.listing.window != nil {
-		v.Publish.Confirmed, v.Unconfirmed = ch.listing.window.Counts()
+		UncommittedPublishes: ch.publisher.Uncommitted(), Publish: ch.publisher.Counts(), DeliveriesOfOthers: l.counts.others}
+	if l.window != nil {
+		v.Publish.Confirmed, v.Unconfirmed = l.window.Counts()
 	}
 	for _, s := range ch.acks.tx {
 		v.UncommittedSettles += int(s.to - s.from + 1)
 	}
-	v.Deliveries = make(map[string]broker.DeliverCounts, len(ch.listing.counts.byQueue))
-	for name, n := range ch.listing.counts.byQueue {
+	v.Deliveries = make(map[string]broker.DeliverCounts, len(l.counts.byQueue))
+	for name, n := range l.counts.byQueue {
 		v.Deliveries[name] = *n
 	}
 	for _, tag := range slices.Sorted(maps.Keys(ch.consumers)) {
-		v.Consumers = append(v.Consumers, ch.consumers[tag].view(v))
+		consumers = append(consumers, ch.consumers[tag])
 	}
-	return v
+	return v, consumers
 }
 
 func (k *consumer) view(ch *broker.ChannelView) broker.ConsumerView {
 	o := k.qc.Options()
 	return broker.ConsumerView{Channel: ch, Queue: k.qc.Queue().Options().Name, Tag: k.tag, NoAck: k.noAck, Exclusive: o.Exclusive,
-		Prefetch: int(o.Prefetch), Priority: o.Priority, Arguments: o.Arguments}
+		Prefetch: int(o.Prefetch), Priority: o.Priority, Arguments: o.Arguments,
+		Active: k.qc.Active(), Single: k.qc.Queue().Options().Arguments.SingleActive}
 }
 
 // listing is what only lists want to know of a channel; guarded by channel.mu.

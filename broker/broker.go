@@ -55,12 +55,12 @@ type Options struct {
 	// Compatibility is the RabbitMQ version whose answers are given: 3.10, 3.13
 	// or 4.3; empty is 3.13.
 	Compatibility string
-	// ConsumerTimeout is how long a client may hold a delivery unless its queue
-	// or consumer says otherwise: 0 is 30 minutes as in RabbitMQ, negative for ever.
-	ConsumerTimeout time.Duration
 	// Version is RabbitMQ's version that clients are told; empty is that of
 	// Compatibility.
 	Version string
+	// ConsumerTimeout is how long a client may hold a delivery unless its queue
+	// or consumer says otherwise: 0 is 30 minutes as in RabbitMQ, negative for ever.
+	ConsumerTimeout time.Duration
 	// NodeName is shown to clients as the cluster's name.
 	NodeName string
 	// FirstBoot is what an empty node is filled with.
@@ -115,7 +115,7 @@ type vhost struct {
 	tracing atomic.Bool
 
 	counts  publishCounts
-	retired queue.Counters // of deleted queues
+	retired [len(QueueTypes)]queue.Counters // of deleted queues
 }
 
 type queueRef struct {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/leveretmq/leveret/amqp/wire"
 	"github.com/leveretmq/leveret/queue"
 )
 
@@ -134,5 +135,46 @@ func TestConfirmsRefused(t *testing.T) {
 				t.Fatalf("the next publish: %v", got)
 			}
 		})
+	}
+}
+
+// What a full queue refused is told once: the next publishes, which reach no
+// queue, have nothing to do with it.
+func TestConfirmsBehindRefusals(t *testing.T) {
+	s := guestSession(t)
+	full := &wire.QueueDeclare{Queue: "q", Arguments: wire.Table{{Name: "x-max-length", Value: int32(1)}, {Name: "x-overflow", Value: "reject-publish"}}}
+	if err := wait(func(reply func(error)) { s.DeclareQueue(full, func(_ QueueInfo, err error) { reply(err) }) }); err != nil {
+		t.Fatal(err)
+	}
+	p := s.NewPublisher(1, nil)
+	p.SelectConfirms(func() {})
+	var got []ack
+	send := func(keys ...string) {
+		t.Helper()
+		for _, key := range keys {
+			m, _ := message("", key, "m", nil)
+			publish(t, p, m)
+		}
+		p.Flush()
+		p.Confirms().Take(func(tag uint64, multiple, ok bool) { got = append(got, ack{tag, multiple, ok}) })
+	}
+	send("q", "q", "q")
+	send("nowhere")
+	send("nowhere", "q", "nowhere")
+	want := []ack{{1, false, true}, {3, true, false}, {4, false, true}, {5, false, true}, {6, false, false}, {7, false, true}}
+	if !slices.Equal(got, want) {
+		t.Fatalf("answers %v, want %v", got, want)
+	}
+	tx := s.NewPublisher(2, nil)
+	tx.SelectTx()
+	for _, k := range []struct{ key, text string }{{"q", "partial tx completion"}, {"nowhere", ""}} {
+		m, _ := message("", k.key, "m", nil)
+		publish(t, tx, m)
+		err := wait(func(reply func(error)) { tx.Commit(func(*queue.Batch) {}, reply) })
+		if k.text != "" {
+			refused(t, err, wire.PreconditionFailed, k.text)
+		} else if err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -62,6 +62,8 @@ type ConsumerView struct {
 	Prefetch  int
 	Priority  int32
 	Arguments wire.Table
+	Active    bool // the queue serves it
+	Single    bool // and one at a time only
 }
 
 // DeliverCounts are totals of what a channel was sent and settled.
@@ -91,4 +93,5 @@ type ConnectionChurn struct {
 	Opened, Closed                 uint64
 	ChannelsOpened, ChannelsClosed uint64
 	Logins, FailedLogins           uint64
+	Gone                           WireCounts // of connections that are closed
 }

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/leveretmq/leveret/amqp/wire"
 	"github.com/leveretmq/leveret/broker/meta"
+	"github.com/leveretmq/leveret/exchange"
 	"github.com/leveretmq/leveret/queue"
 )
 
@@ -99,6 +101,7 @@ func each[T, V any](b *Broker, in func(vhost string) bool, of func(*vhost) map[s
 	for _, name := range names {
 		if v := b.vhosts[name]; v != nil {
 			all := of(v)
+			out = slices.Grow(out, len(all))
 			for _, name := range slices.Sorted(maps.Keys(all)) {
 				out = append(out, view(all[name]))
 			}
@@ -155,4 +158,73 @@ func (b *Broker) Bindings(in func(vhost string) bool) []meta.Binding {
 func compareBindings(x, y meta.Binding) int {
 	return cmp.Or(strings.Compare(x.VHost, y.VHost), strings.Compare(x.Source, y.Source), strings.Compare(x.Dest, y.Dest),
 		strings.Compare(x.Key, y.Key), cmp.Compare(len(x.Arguments), len(y.Arguments)))
+}
+
+// VisitQueues calls visit with a sample of every queue, in no order and with no
+// lock held.
+func (b *Broker) VisitQueues(visit func(id uint64, s *queue.Stats)) {
+	b.mu.RLock()
+	all := slices.Collect(maps.Values(b.byID))
+	b.mu.RUnlock()
+	for _, q := range all {
+		s := q.Stats()
+		visit(q.ID(), &s)
+	}
+}
+
+// VisitExchanges calls visit with the counts of every exchange, in no order and
+// with no lock held.
+func (b *Broker) VisitExchanges(visit func(id uint64, c PublishCounts)) {
+	b.mu.RLock()
+	all := slices.Collect(maps.Values(b.exByID))
+	b.mu.RUnlock()
+	for _, x := range all {
+		visit(x.def.ID, x.counts.load())
+	}
+}
+
+// Count gives how many queues and exchanges there are in the virtual hosts that
+// in picks.
+func (b *Broker) Count(in func(vhost string) bool) (queues, exchanges int) {
+	type size struct{ queues, exchanges int }
+	sizes := map[string]size{}
+	b.mu.RLock()
+	for name, v := range b.vhosts {
+		sizes[name] = size{len(v.queues), len(v.exchanges)}
+	}
+	b.mu.RUnlock()
+	for name, s := range sizes {
+		if in(name) {
+			queues += s.queues
+			exchanges += s.exchanges
+		}
+	}
+	return queues, exchanges
+}
+
+// Route gives the names of the queues that a message would reach now, and of the
+// exchanges on its way; false when there is no such exchange. What an exchange
+// would remember of the message, or keep back for a while, is not looked at.
+func (b *Broker) Route(vhost, source, key string, headers wire.Table) (queues, exchanges []string, ok bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	v := b.vhosts[vhost]
+	if v == nil || v.exchanges[source] == nil {
+		return nil, nil, false
+	}
+	m := routed{Message: exchange.Message{Key: []byte(key)}}
+	if len(headers) > 0 {
+		m.Headers = wire.AppendTable(nil, headers)[4:]
+	}
+	f := finder{probe: true}
+	f.reset(b)
+	f.route(v.exchanges[source], m, nil)
+	for _, q := range f.queues {
+		queues = append(queues, q.Options().Name)
+	}
+	for _, x := range f.seen {
+		exchanges = append(exchanges, x.def.Name)
+	}
+	slices.Sort(queues)
+	return queues, exchanges, true
 }

@@ -35,11 +35,11 @@ type policyKey struct {
 // policyKeys are in the order of their names; read-only.
 var policyKeys = []policyKey{
 	{"alternate-exchange", onAll, false, isText, "is not a valid alternate exchange name", nil},
-	{"consumer-timeout", onClassic | onQuorum, false, isNatural, "is not a valid consumer timeout", nil},
+	{"consumer-timeout", onClassic | onQuorum, false, isNatural, "is not a valid consumer timeout", mergeConsumerTimeout},
 	{"dead-letter-exchange", onClassic | onQuorum, false, isText, "is not a valid dead letter exchange name", mergeText(deadLetterExchange)},
 	{"dead-letter-routing-key", onClassic | onQuorum, false, isText, "is not a valid dead letter routing key", mergeText(deadLetterKey)},
 	{"dead-letter-strategy", onQuorum, false, isOneOf("at-most-once", "at-least-once"), "is not a valid dead letter strategy", nil},
-	{"delivery-limit", onQuorum, true, isNatural, "is not a valid delivery limit", nil},
+	{"delivery-limit", onQuorum, true, isNatural, "is not a valid delivery limit", mergeNumber(deliveryLimit)},
 	{"expires", onClassic | onQuorum, true, isPositive, "is not a valid queue expiry", mergeExpires},
 	{"federation-upstream", onAll, false, isText, "is not a valid federation upstream name", nil},
 	{"federation-upstream-set", onAll, false, isText, "is not a valid federation upstream set name", nil},
@@ -144,6 +144,16 @@ func mergeNumber(field func(*queue.Settings) **int64) func(*queue.Settings, any)
 
 func maxLength(s *queue.Settings) **int64      { return &s.MaxLength }
 func maxLengthBytes(s *queue.Settings) **int64 { return &s.MaxLengthBytes }
+
+func deliveryLimit(s *queue.Settings) **int64 { return &s.DeliveryLimit }
+
+// mergeConsumerTimeout: an argument counts.
+func mergeConsumerTimeout(s *queue.Settings, v any) {
+	if s.ConsumerTimeout == nil {
+		d := milliseconds(v.(int64))
+		s.ConsumerTimeout = &d
+	}
+}
 
 func mergeOverflow(s *queue.Settings, v any) {
 	if s.Overflow == "" {

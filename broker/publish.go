@@ -311,12 +311,9 @@ func (p *Publisher) AwaitRoom() {
 	}
 }
 
-func (p *Publisher) commit() (pos uint64) {
+func (p *Publisher) commit() uint64 {
 	p.tell()
-	if !p.batch.Empty() {
-		pos = p.batch.Commit(p.s.log())
-	}
-	return p.found.safe(pos)
+	return p.found.safe(p.batch.Commit(p.s.log())) // an empty one forgets what was refused before
 }
 
 // log is nil, not a nil Log in an interface, for a broker in memory.

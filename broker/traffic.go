@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/leveretmq/leveret/queue"
@@ -10,21 +11,26 @@ import (
 type PublishCounts struct {
 	Published uint64 // messages that came, by exchanges
 	Routed    uint64 // copies that went into queues
+	Awaited   uint64 // of those published, by who waits for confirms
 	Confirmed uint64
 	Returned  uint64 // mandatory and in no queue
 	Dropped   uint64 // not mandatory and in no queue
 }
 
 // publishCounts is PublishCounts for any goroutine.
-type publishCounts struct{ published, routed, confirmed, returned, dropped atomic.Uint64 }
+type publishCounts struct{ published, routed, awaited, confirmed, returned, dropped atomic.Uint64 }
 
 func (c *publishCounts) load() PublishCounts {
-	return PublishCounts{c.published.Load(), c.routed.Load(), c.confirmed.Load(), c.returned.Load(), c.dropped.Load()}
+	return PublishCounts{Published: c.published.Load(), Routed: c.routed.Load(), Awaited: c.awaited.Load(), Confirmed: c.confirmed.Load(),
+		Returned: c.returned.Load(), Dropped: c.dropped.Load()}
 }
 
 func (c *publishCounts) add(t *PublishCounts) {
 	c.published.Add(t.Published)
 	c.routed.Add(t.Routed)
+	if t.Awaited > 0 {
+		c.awaited.Add(t.Awaited)
+	}
 	if t.Returned+t.Dropped > 0 {
 		c.returned.Add(t.Returned)
 		c.dropped.Add(t.Dropped)
@@ -50,6 +56,9 @@ func (p *Publisher) count(targets int, placed, mandatory bool) {
 func (p *Publisher) tell() {
 	if p.tally.Published == 0 {
 		return
+	}
+	if p.confirms != nil {
+		p.tally.Awaited = p.tally.Published
 	}
 	p.counts.add(&p.tally)
 	p.x.counts.add(&p.tally)
@@ -84,11 +93,16 @@ func (b *Broker) Churn() Churn {
 	return Churn{b.totals.declared.Load(), b.totals.created.Load(), b.totals.deleted.Load()}
 }
 
+// QueueTypes are the types of queues, as Traffic tells them apart.
+var QueueTypes = [3]string{"classic", "quorum", "stream"} // read-only
+
+func typeIndex(kind string) int { return max(slices.Index(QueueTypes[:], kind), 0) }
+
 // Traffic sums up a virtual host, or the node: what its publishers and queues
 // counted, those that are gone included, and what is in the queues now.
 type Traffic struct {
 	Publish PublishCounts
-	Queues  queue.Counters
+	ByType  [len(QueueTypes)]queue.Counters
 	Ready   int
 	Unacked int
 	Bytes   int64
@@ -97,17 +111,29 @@ type Traffic struct {
 func (t *Traffic) add(o *Traffic) {
 	t.Publish.Published += o.Publish.Published
 	t.Publish.Routed += o.Publish.Routed
+	t.Publish.Awaited += o.Publish.Awaited
 	t.Publish.Confirmed += o.Publish.Confirmed
 	t.Publish.Returned += o.Publish.Returned
 	t.Publish.Dropped += o.Publish.Dropped
-	t.Queues.Add(&o.Queues)
+	for i := range t.ByType {
+		t.ByType[i].Add(&o.ByType[i])
+	}
 	t.Ready += o.Ready
 	t.Unacked += o.Unacked
 	t.Bytes += o.Bytes
 }
 
-func (t *Traffic) addQueue(s *queue.Stats) {
-	t.Queues.Add(&s.Counters)
+// Queues sums up the types.
+func (t *Traffic) Queues() (c queue.Counters) {
+	for i := range t.ByType {
+		c.Add(&t.ByType[i])
+	}
+	return c
+}
+
+func (t *Traffic) addQueue(q *queue.Queue) {
+	s := q.Stats()
+	t.ByType[typeIndex(q.Options().Arguments.Type)].Add(&s.Counters)
 	t.Ready += s.Ready
 	t.Unacked += s.Unacked
 	t.Bytes += s.Bytes
@@ -116,11 +142,11 @@ func (t *Traffic) addQueue(s *queue.Stats) {
 // retire keeps what a queue counted that is being deleted; mu is held.
 func (v *vhost) retire(q *queueRef) {
 	s := q.Stats()
-	v.retired.Add(&s.Counters)
+	v.retired[typeIndex(q.Options().Arguments.Type)].Add(&s.Counters)
 }
 
 // past is what v has counted but for its living queues; mu is held.
-func (v *vhost) past() Traffic { return Traffic{Publish: v.counts.load(), Queues: v.retired} }
+func (v *vhost) past() Traffic { return Traffic{Publish: v.counts.load(), ByType: v.retired} }
 
 // Traffic gives the sums of each virtual host, and of the node, in which
 // deleted virtual hosts still count.
@@ -138,8 +164,7 @@ func (b *Broker) Traffic() (node Traffic, byVHost map[string]Traffic) {
 	}
 	b.mu.RUnlock()
 	for _, q := range living {
-		s := q.Stats()
-		sums[q.def.VHost].addQueue(&s)
+		sums[q.def.VHost].addQueue(q.Queue)
 	}
 	byVHost = map[string]Traffic{}
 	for name, t := range sums {

@@ -22,6 +22,8 @@ func (c *client) send(p *Publisher, exchange, key string, mandatory bool, n int)
 	}
 }
 
+func queuesOf(t Traffic) queue.Counters { return t.Queues() }
+
 func TestTraffic(t *testing.T) {
 	n := newNode(t)
 	n.vhost("v")
@@ -40,7 +42,7 @@ func TestTraffic(t *testing.T) {
 	p.Flush()
 	p.Confirms().Take(func(uint64, bool, bool) {})
 
-	want := PublishCounts{Published: 7, Routed: 7, Returned: 1, Dropped: 1}
+	want := PublishCounts{Published: 7, Routed: 7, Awaited: 7, Returned: 1, Dropped: 1}
 	if got := p.Counts(); got != want {
 		t.Errorf("publisher: %+v, want %+v", got, want)
 	}
@@ -49,10 +51,10 @@ func TestTraffic(t *testing.T) {
 	}
 	want.Confirmed = 7
 	node, byVHost := n.Traffic()
-	if got := byVHost["v"]; got.Publish != want || got.Ready != 7 || got.Queues.Published != 7 || got.Bytes != 7 {
+	if got := byVHost["v"]; got.Publish != want || got.Ready != 7 || queuesOf(got).Published != 7 || got.Bytes != 7 {
 		t.Errorf("virtual host: %+v", got)
 	}
-	if x, ok := n.Exchange("v", "amq.fanout"); !ok || x.PublishCounts != (PublishCounts{Published: 2, Routed: 4}) {
+	if x, ok := n.Exchange("v", "amq.fanout"); !ok || x.PublishCounts != (PublishCounts{Published: 2, Routed: 4, Awaited: 2}) {
 		t.Errorf("exchange: %+v", x.PublishCounts)
 	}
 	if node.Publish != want {
@@ -63,11 +65,11 @@ func TestTraffic(t *testing.T) {
 	n.must(wait(func(reply func(error)) {
 		c.DeleteQueue(&wire.QueueDelete{Queue: "a"}, func(_ int, err error) { reply(err) })
 	}))
-	if _, byVHost = n.Traffic(); byVHost["v"].Queues.Published != 7 || byVHost["v"].Ready != 2 {
+	if _, byVHost = n.Traffic(); queuesOf(byVHost["v"]).Published != 7 || byVHost["v"].Ready != 2 {
 		t.Errorf("after a queue is gone: %+v", byVHost["v"])
 	}
 	n.must(n.DeleteVHost(context.Background(), "v"))
-	if node, byVHost = n.Traffic(); node.Publish != want || node.Queues.Published != 7 || node.Ready != 0 || len(byVHost) != 1 {
+	if node, byVHost = n.Traffic(); node.Publish != want || queuesOf(node).Published != 7 || node.Ready != 0 || len(byVHost) != 1 {
 		t.Errorf("after the virtual host is gone: %+v, %v", node, byVHost)
 	}
 	if got := n.Churn(); got != (Churn{2, 2, 2}) {
@@ -117,6 +119,12 @@ func TestLists(t *testing.T) {
 	}
 	if xs := n.Exchanges(anywhere); len(xs) != 2*len(predeclared) || xs[0].VHost != "/" || xs[len(predeclared)].VHost != "v" {
 		t.Errorf("%d exchanges", len(xs))
+	}
+	if queues, exchanges, ok := n.Route("v", "amq.topic", "k.x", nil); !ok || len(queues) != 1 || queues[0] != "a" || len(exchanges) != 1 {
+		t.Errorf("route: %q by %q, %t", queues, exchanges, ok)
+	}
+	if _, _, ok := n.Route("v", "nowhere", "", nil); ok {
+		t.Error("a route through an exchange that does not exist")
 	}
 	var got []string
 	for _, b := range n.Bindings(anywhere) {

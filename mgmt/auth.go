@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/leveretmq/leveret/broker"
 )
@@ -52,17 +53,28 @@ func (c *call) credentials(encoded string) error {
 }
 
 func (c *call) authenticate(name, password string) error {
+	if c.srv.opt.API.NoPasswords {
+		return c.unknown("Login by password is disabled")
+	}
 	user, err := c.broker().Authenticate(name, password, c.loopback())
 	c.srv.logins.count(err == nil)
 	switch {
 	case errors.Is(err, broker.ErrLoopback):
 		return c.unknown("User can only log in via localhost")
 	case err != nil:
-		c.srv.opt.Logger.Warn("HTTP access denied", "user", name, "err", err)
+		c.srv.opt.Logger.Warn("HTTP access denied: user '" + strings.Map(printable, name) + "' - " + err.Error()) // RabbitMQ's words
 		return c.unknown("Login failed")
 	}
 	c.user = user
 	return nil
+}
+
+// printable leaves out what would break a line of the log.
+func printable(r rune) rune {
+	if !unicode.IsPrint(r) {
+		return -1
+	}
+	return r
 }
 
 func (c *call) unknown(reason string) error {

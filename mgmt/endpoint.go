@@ -62,11 +62,14 @@ func (e *endpoint) allowed() string {
 }
 
 func (s *Server) newCall(w http.ResponseWriter, r *http.Request) *call {
-	r.Body = http.MaxBytesReader(w, r.Body, bodyMost)
+	o := &s.opt.API
+	r.Body = http.MaxBytesReader(w, r.Body, o.bodyMost())
 	h := w.Header()
 	h.Set("Vary", "accept, accept-encoding, origin")
 	h.Set("Content-Security-Policy", "script-src 'self'; object-src 'self'")
 	h.Set("X-Content-Type-Options", "nosniff")
+	o.headers(h)
+	o.cors(h, r)
 	return &call{srv: s, w: w, r: r}
 }
 

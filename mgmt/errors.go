@@ -102,7 +102,7 @@ func (c *call) asProblem(err error) *problem {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &tooLarge):
-		return &problem{http.StatusRequestEntityTooLarge, "payload_too_large", "the request body is larger than 20 MB"}
+		return &problem{http.StatusRequestEntityTooLarge, "payload_too_large", "the request body is larger than allowed"}
 	case errors.As(brokerProblem(err), &p):
 		return p
 	}

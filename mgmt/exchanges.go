@@ -2,6 +2,7 @@ package mgmt
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/leveretmq/leveret/amqp/wire"
 	"github.com/leveretmq/leveret/broker"
@@ -19,7 +20,10 @@ func (c *call) exchangeName() string {
 	return ""
 }
 
-type exchangeRow = broker.ExchangeView
+type exchangeRow struct {
+	broker.ExchangeView
+	look *look
+}
 
 var exchangeColumns = []column[*exchangeRow]{ // read-only
 	{"name", func(x *exchangeRow) any { return x.Name }},
@@ -29,6 +33,37 @@ var exchangeColumns = []column[*exchangeRow]{ // read-only
 	{"auto_delete", func(x *exchangeRow) any { return x.AutoDelete }},
 	{"internal", func(x *exchangeRow) any { return x.Internal }},
 	{"arguments", func(x *exchangeRow) any { return x.Arguments }},
+	{"policy", func(x *exchangeRow) any {
+		if x.Policy == "" {
+			return absent{}
+		}
+		return x.Policy
+	}},
+	{"message_stats", func(x *exchangeRow) any { return x.stats() }},
+	{"user_who_performed_action", func(x *exchangeRow) any { return x.maker() }},
+}
+
+// exchangeDetails are what a single exchange shows beside.
+var exchangeDetails = joined(exchangeColumns, []column[*exchangeRow]{ // read-only
+	{"incoming", func(*exchangeRow) any { return list{} }},
+	{"outgoing", func(*exchangeRow) any { return list{} }},
+})
+
+var exchangeStats = []stat{ // read-only
+	{"publish_in", []int{ofPublish}}, {"publish_out", []int{ofRouted}},
+}
+
+func (x *exchangeRow) stats() object {
+	p := x.look.c.srv.samples.past(series{anExchange, x.ID, ""}, exchangeVector(&x.PublishCounts), x.look.ages)
+	return p.stats(x.look.ages.messages, exchangeStats)
+}
+
+// maker is who declared the exchange, as far as that is known.
+func (x *exchangeRow) maker() string {
+	if x.Name == "" || strings.HasPrefix(x.Name, "amq.") {
+		return "rmq-internal"
+	}
+	return "unknown"
 }
 
 func (c *call) exchanges() error {
@@ -37,7 +72,12 @@ func (c *call) exchanges() error {
 			return err
 		}
 	}
-	return rows(c, exchangeColumns, pointers(c.broker().Exchanges(c.within())))
+	l := c.look()
+	var all []exchangeRow
+	for _, x := range c.broker().Exchanges(c.within()) {
+		all = append(all, exchangeRow{x, l})
+	}
+	return rows(c, exchangeColumns, pointers(all))
 }
 
 // pointers spares the columns from copying rows.
@@ -54,7 +94,7 @@ func (c *call) oneExchange() error {
 	if !ok {
 		return missing()
 	}
-	return row(c, exchangeColumns, &x)
+	return row(c, exchangeDetails, &exchangeRow{x, c.look()})
 }
 
 func (c *call) putExchange() error {

@@ -138,7 +138,7 @@ func appendDecimal(b []byte, d wire.Decimal) []byte {
 	return appendFloat(b, float64(d.Value)/math.Pow10(int(d.Scale)))
 }
 
-const hex = "0123456789abcdef"
+const hexDigits = "0123456789abcdef"
 
 // appendString quotes s; octets that are not UTF-8 become U+FFFD.
 func appendString(b []byte, s string) []byte {
@@ -176,5 +176,5 @@ func appendEscape(b []byte, c byte) []byte {
 	case c == '\r':
 		return append(b, `\r`...)
 	}
-	return append(append(b, `\u00`...), hex[c>>4], hex[c&15])
+	return append(append(b, `\u00`...), hexDigits[c>>4], hexDigits[c&15])
 }

@@ -123,7 +123,9 @@ func (c *call) putTopicPermission() error {
 	if err := b.texts(map[string]*string{"exchange": &p.Exchange, "write": &p.Write, "read": &p.Read}); err != nil {
 		return err
 	}
-	return c.putRight(c.broker().PutTopicPermission(c.r.Context(), p))
+	others := slices.ContainsFunc(c.broker().TopicPermissions(), func(o meta.TopicPermission) bool { return o.User == p.User && o.VHost == p.VHost })
+	created, err := c.broker().PutTopicPermission(c.r.Context(), p)
+	return c.putRight(created && !others, err) // RabbitMQ: 201 for the first of all
 }
 
 func (c *call) deleteTopicPermissions() error {

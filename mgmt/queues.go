@@ -7,15 +7,14 @@ import (
 	"github.com/leveretmq/leveret/broker"
 )
 
-type queueRow = broker.QueueView
-
-var queueColumns = []column[*queueRow]{ // read-only
-	{"name", func(q *queueRow) any { return q.Name }},
-	{"vhost", func(q *queueRow) any { return q.VHost }},
-	{"durable", func(q *queueRow) any { return q.Durable }},
-	{"auto_delete", func(q *queueRow) any { return q.AutoDelete }},
-	{"exclusive", func(q *queueRow) any { return q.Exclusive }},
-	{"arguments", func(q *queueRow) any { return q.Arguments }},
+// queueRows are the queues that the path and the user's rights leave.
+func (c *call) queueRows(all []broker.QueueView) []*queueRow {
+	l := c.look()
+	rows := make([]queueRow, len(all))
+	for i := range all {
+		rows[i] = queueRow{QueueView: &all[i], look: l}
+	}
+	return pointers(rows)
 }
 
 func (c *call) queues() error {
@@ -24,7 +23,24 @@ func (c *call) queues() error {
 			return err
 		}
 	}
-	return rows(c, queueColumns, pointers(c.broker().Queues(c.within())))
+	return rows(c, c.wanted(queueColumns), c.queueRows(c.broker().Queues(c.within())))
+}
+
+// queuesDetailed lists queues with what else only a single one shows (RabbitMQ
+// 4).
+func (c *call) queuesDetailed() error {
+	return rows(c, queueDetails, c.queueRows(c.broker().Queues(c.within())))
+}
+
+// wanted leaves statistics out when the query says so.
+func (c *call) wanted(columns []column[*queueRow]) []column[*queueRow] {
+	switch {
+	case !c.withoutStats():
+		return columns
+	case c.withTotals():
+		return joined(queueBasics, queueReplicas, queueTotals)
+	}
+	return joined(queueBasics, queueReplicas)
 }
 
 func (c *call) oneQueue() error {
@@ -32,7 +48,7 @@ func (c *call) oneQueue() error {
 	if !ok {
 		return missing()
 	}
-	return row(c, queueColumns, &q)
+	return row(c, c.wanted(queueDetails), &queueRow{QueueView: &q, look: c.look()})
 }
 
 func (c *call) putQueue() error {

@@ -131,3 +131,8 @@ func TestMissingMembersAreBrokenIntoLines(t *testing.T) {
 		}
 	}
 }
+
+func values(query string) url.Values {
+	v, _ := url.ParseQuery(query) // the tests' own
+	return v
+}

@@ -11,6 +11,7 @@ import (
 // vhostRow is a virtual host as it is listed.
 type vhostRow struct {
 	meta.VHost
+	past past
 	node string
 }
 
@@ -22,6 +23,17 @@ var vhostColumns = []column[*vhostRow]{ // read-only
 	{"metadata", func(v *vhostRow) any { return v.metadata() }},
 	{"tracing", func(v *vhostRow) any { return v.Tracing }},
 	{"cluster_state", func(v *vhostRow) any { return object{{v.node, "running"}} }},
+	{"messages", func(v *vhostRow) any { return v.past.now.sum([]int{ofReady, ofUnacked}) }},
+	{"messages_details", func(v *vhostRow) any { return v.past.details(v.past.ages.lengths, ofReady, ofUnacked) }},
+	{"messages_ready", func(v *vhostRow) any { return v.past.now[ofReady] }},
+	{"messages_ready_details", func(v *vhostRow) any { return v.past.details(v.past.ages.lengths, ofReady) }},
+	{"messages_unacknowledged", func(v *vhostRow) any { return v.past.now[ofUnacked] }},
+	{"messages_unacknowledged_details", func(v *vhostRow) any { return v.past.details(v.past.ages.lengths, ofUnacked) }},
+	{"message_stats", func(v *vhostRow) any { return v.past.stats(v.past.ages.messages, publishStats, deliverStats) }},
+	{"recv_oct", func(v *vhostRow) any { return v.past.now[ofReceived] }},
+	{"recv_oct_details", func(v *vhostRow) any { return v.past.details(v.past.ages.data, ofReceived) }},
+	{"send_oct", func(v *vhostRow) any { return v.past.now[ofSent] }},
+	{"send_oct_details", func(v *vhostRow) any { return v.past.details(v.past.ages.data, ofSent) }},
 }
 
 // queueType is RabbitMQ's word for what is not set.
@@ -41,9 +53,21 @@ func (v *vhostRow) metadata() object {
 }
 
 func (c *call) vhostRows(all []meta.VHost) []*vhostRow {
+	ages := agesOf(c.query)
+	_, traffic := c.broker().Traffic()
+	octets := map[string]*vector{}
+	for _, conn := range c.srv.opt.AMQP.Connections() {
+		v := connectionVector(&conn)
+		addOctets(octets, conn.VHost, &v)
+	}
 	out := make([]*vhostRow, len(all))
 	for i := range all {
-		out[i] = &vhostRow{VHost: all[i], node: c.srv.node()}
+		t := traffic[all[i].Name]
+		v := trafficVector(&t)
+		if o := octets[all[i].Name]; o != nil {
+			v[ofReceived], v[ofSent] = o[ofReceived], o[ofSent]
+		}
+		out[i] = &vhostRow{all[i], c.srv.samples.past(series{aVHost, 0, all[i].Name}, v, ages), c.srv.node()}
 	}
 	return out
 }

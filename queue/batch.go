@@ -231,11 +231,16 @@ func (q *Queue) enqueue(w *work, n uint64) uint64 {
 		c.TTL = m.TTL * 1e6
 		c.Now = q.time(w)
 	}
+	if q.settings.Dedup.On {
+		if key := q.settings.Dedup.key(m.Props); key != "" {
+			c.Key = &Key{key, m.Again}
+		}
+	}
 	seq := q.state.index.tail
 	q.live.add(1, c.Size, c.Marks)
 	q.apply(w, &c)
 	if w.fx.Refused {
-		return q.refused(w, m, &c, seq)
+		return q.refused(w, &c, m.Tag, seq)
 	}
 	q.counters.Published++
 	return seq
@@ -258,14 +263,14 @@ func (q *Queue) qualify(m *Message, c *Command) {
 
 // refused counts a message that the queue did not take and returns its number,
 // if it is there all the same: on its way to the dead-letter exchange.
-func (q *Queue) refused(w *work, m *Message, c *Command, seq uint64) uint64 {
+func (q *Queue) refused(w *work, c *Command, tag uint32, seq uint64) uint64 {
 	q.live.add(-1, c.Size, c.Marks)
 	if w.fx.Duplicate {
 		q.duplicate(w)
 		return 0
 	}
-	w.refuse(m.Tag)
-	if seq == q.state.index.tail {
+	w.refuse(tag)
+	if seq == q.state.index.tail { // it does not even leave for the dead-letter exchange
 		return 0
 	}
 	q.live.add(1, c.Size, c.Marks&^markPersistent) // it leaves, and no restart brings it back

@@ -6,7 +6,7 @@ import "sync"
 // of bodies. The queues of one broker share one, so that what a drained queue
 // gives back serves the others. The zero value is ready.
 type Memory struct {
-	blocks, times, small, large, works sync.Pool
+	blocks, times, small, large, works, readings sync.Pool
 }
 
 func (m *Memory) block() *block {
@@ -62,6 +62,20 @@ func (m *Memory) work() *work {
 		return w
 	}
 	return new(work)
+}
+
+func (m *Memory) reading() *reading {
+	if r, ok := m.readings.Get().(*reading); ok {
+		return r
+	}
+	r := new(reading)
+	r.reset()
+	return r
+}
+
+func (m *Memory) giveReading(r *reading) {
+	r.reset()
+	m.readings.Put(r)
 }
 
 func (m *Memory) giveWork(w *work) { m.works.Put(w) }

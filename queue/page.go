@@ -1,6 +1,9 @@
 package queue
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 const (
 	pageBytes    = 256 << 10 // payload that one PageIn reads
@@ -75,12 +78,13 @@ func (q *Queue) fetch() {
 // next, without holding the mutex, and goes on delivering. The host calls it
 // once for each Fetch, on a goroutine that may wait for the disk.
 func (q *Queue) PageIn() {
-	var r reading
+	r := q.opt.Memory.reading()
 	q.mu.Lock()
-	q.want(&r)
+	q.want(r)
 	q.mu.Unlock()
 	r.read(q.opt.Log)
-	q.locked(func(w *work) { q.paged(w, &r) })
+	q.locked(func(w *work) { q.paged(w, r) })
+	q.opt.Memory.giveReading(r)
 }
 
 // reading is what one PageIn reads.
@@ -91,7 +95,18 @@ type reading struct {
 	sizes  []uint32
 	bytes  int
 	failed []unread
+	raw    []byte // scratch of ReadBatch
 }
+
+// reset empties r and keeps its memory.
+func (r *reading) reset() {
+	r.page = page{r.page.seqs[:0], r.page.at[:0], r.page.buf[:0], 0, -1}
+	r.seqs, r.locs, r.sizes = r.seqs[:0], r.locs[:0], r.sizes[:0]
+	r.bytes, r.failed = 0, nil
+}
+
+// headRoom is what ReadBatch reads beside each payload, at most.
+const headRoom = 128
 
 // unread is a message whose body could not be read at loc.
 type unread struct {
@@ -156,14 +171,16 @@ func (r *reading) read(log Log) {
 		return
 	}
 	sort.Sort((*bySeq)(r))
-	p := page{buf: make([]byte, 0, r.bytes), hint: -1}
+	p := r.page
+	p.buf = slices.Grow(p.buf, r.bytes)
+	r.raw = slices.Grow(r.raw, r.bytes+headRoom*len(r.seqs))
 	at := make([][2]int, len(r.seqs))
 	keep := func(i int, payload []byte) {
 		at[i] = [2]int{len(p.buf), len(p.buf) + len(payload)}
 		p.buf = append(p.buf, payload...)
 	}
 	// The error is the failed messages' own, met again below.
-	_ = log.ReadBatch(r.locs, r.sizes, nil, keep)
+	_ = log.ReadBatch(r.locs, r.sizes, r.raw, keep)
 	for i, seq := range r.seqs {
 		if at[i][1] == 0 {
 			payload, err := log.Read(r.locs[i], r.sizes[i], nil)
@@ -193,8 +210,8 @@ func (r *bySeq) Swap(i, j int) {
 func (q *Queue) paged(w *work, r *reading) {
 	q.pages.asked = false
 	if len(r.page.seqs) > 0 {
-		q.pages.held[0] = q.pages.held[1]
-		q.pages.held[1] = r.page
+		old := q.pages.held[0]
+		q.pages.held[0], q.pages.held[1], r.page = q.pages.held[1], r.page, old
 	}
 	for _, u := range r.failed {
 		q.unreadable(w, u)

@@ -23,10 +23,10 @@ func (q *Queue) Restore(pos uint64, size uint32, flags uint8, index uint64, attr
 	}
 	e.meta |= headMark(a.head) | uint32(min(a.priority, q.opt.Arguments.MaxPriority))<<priorityShift
 	q.state.restore(index, e, deadline)
+	q.live.add(1, size, e.meta)
 	if a.key != "" && q.state.dedup != nil {
 		q.state.dedup.remember(index, a.key, (a.came-q.epoch.UnixMilli())*1e6)
 	}
-	q.live.add(1, size, e.meta)
 }
 
 // restore puts a message at its number.
@@ -175,9 +175,11 @@ func Relocate(qs []*Queue, pos uint64, refs []uint64, move func(live []uint64) u
 		to := move(live)
 		for i, q := range qs {
 			if q != nil {
-				if e := q.heldAt(pos, refs[2*i+1]); e != nil && to != pos { // else move only asked
+				if e := q.heldAt(pos, refs[2*i+1]); e != nil {
+					if to != pos { // else move only asked
+						q.relocated(refs[2*i+1], e)
+					}
 					e.loc = to
-					q.relocated(refs[2*i+1], e)
 				}
 			}
 		}

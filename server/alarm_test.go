@@ -42,7 +42,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	publish := func(n int) {
 		t.Helper()
-		m := amqp.Publishing{DeliveryMode: amqp.Persistent, MessageId: strconv.Itoa(n), Body: make([]byte, 64<<10)}
+		m := amqp.Publishing{DeliveryMode: amqp.Persistent, MessageId: strconv.Itoa(n), Body: make([]byte, 4<<10)}
 		if err := pub.PublishWithContext(t.Context(), "", "q", false, false, m); err != nil {
 			t.Fatal(err)
 		}

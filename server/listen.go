@@ -65,6 +65,9 @@ func (s *Server) listen(ctx context.Context) error {
 	o := s.opt.Protocol
 	o.Broker, o.Logger = s.broker, s.opt.Logger
 	s.amqp = amqp.New(o)
+	if err := s.listenHTTP(ctx); err != nil {
+		return err
+	}
 	s.opt.Logger.Info("Ready to start client connection listeners")
 	for n, l := range s.listeners {
 		kind := "TCP"

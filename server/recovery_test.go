@@ -82,7 +82,6 @@ func TestLeaseBeginsAfterSlowRecovery(t *testing.T) {
 	})
 }
 
-
 // Time runs on while the node is down: what has expired by the start is dead,
 // and its dead letter is there once.
 func TestMessagesExpireWhileTheNodeIsDown(t *testing.T) {

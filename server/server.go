@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/broker"
@@ -37,6 +38,12 @@ type Options struct {
 	Protocol amqp.Options
 	// HTTP is the address of the management API; empty is none.
 	HTTP string
+	// Metrics is the address of the Prometheus metrics; empty is none.
+	Metrics string
+	Web     Web
+	// ConfigFiles and Plugins are shown by the management API: what the node was
+	// configured by, and RabbitMQ's names of what it is taken to have.
+	ConfigFiles, Plugins []string
 	// Compatibility is the RabbitMQ version whose answers are given: 3.10, 3.13
 	// or 4.3; empty is 3.13.
 	Compatibility string
@@ -63,6 +70,8 @@ type Options struct {
 	LogExchange *broker.LogExchange
 	// Limits bounds what the whole node has.
 	Limits broker.NodeLimits
+	// ConsumerTimeout is as in broker.Options.
+	ConsumerTimeout time.Duration
 	// Salvage starts on a damaged log, leaving out what cannot be read.
 	Salvage bool
 	// Watermarks are zero, hence none, in a broker for tests.
@@ -133,9 +142,6 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err == nil {
 		err = s.listen(ctx)
 	}
-	if err == nil {
-		err = s.listenHTTP(ctx)
-	}
 	if err != nil {
 		return nil, errors.Join(err, s.release(ctx))
 	}
@@ -152,7 +158,7 @@ func (s *Server) open() error {
 	}
 	o := broker.Options{Meta: metaAdapter{s.meta}, Clock: wallClock{}, Rand: rand.Reader, Logger: s.opt.Logger,
 		Compatibility: s.opt.Compatibility, Version: s.opt.Version, NodeName: s.opt.NodeName,
-		FirstBoot: s.opt.FirstBoot, LoopbackUsers: s.opt.LoopbackUsers, Limits: s.opt.Limits, OnError: s.fail}
+		FirstBoot: s.opt.FirstBoot, LoopbackUsers: s.opt.LoopbackUsers, Limits: s.opt.Limits, ConsumerTimeout: s.opt.ConsumerTimeout, OnError: s.fail}
 	if s.opt.DataDir != "" {
 		log = &logAdapter{}
 		o.Log = log

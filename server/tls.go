@@ -122,5 +122,5 @@ func (s *Server) Reload(ctx context.Context) error {
 	if s.identity.now.Load() != nil {
 		err = errors.Join(s.identity.load(), err)
 	}
-	return err
+	return errors.Join(s.web.reload(), err)
 }

@@ -30,7 +30,8 @@ the configuration file; "leveret config --help" says more.`,
 	f.String("config", "", "configuration file in the form of rabbitmq.conf")
 	f.String("data-dir", "data", "directory that holds everything durable")
 	f.String("amqp", ":5672", "HOST:PORT to accept AMQP 0-9-1 on, in place of listeners.tcp")
-	f.String("http", ":15672", "HOST:PORT of the management API")
+	f.String("http", ":15672", "HOST:PORT of the management API; port 0 is none")
+	f.String("metrics", ":15692", "HOST:PORT of the Prometheus metrics; port 0 is none")
 	f.String("log-level", "info", "debug, info, warning or error")
 	f.Bool("as-rabbitmq", false, "look for files where RabbitMQ does: /etc/rabbitmq, /var/lib/rabbitmq; what a link named rabbitmq-server does")
 	f.String("compatibility", "", "RabbitMQ version whose answers are given: 3.10, 3.13 or 4.3")
@@ -55,7 +56,9 @@ func configured(flags *pflag.FlagSet, environ []string) (config.Options, error) 
 		case "amqp":
 			s.Key = config.FlagListener
 		case "http":
-			errs = append(errs, webFlag(&src, s))
+			errs = append(errs, webFlag(&src, "management", s))
+		case "metrics":
+			errs = append(errs, webFlag(&src, "prometheus", s))
 		case "log-level":
 			s.Key = "log.level"
 			if s.Value == "warn" { // as slog says it
@@ -85,15 +88,15 @@ func asRabbitMQ(src *config.Sources) {
 	src.Default.NodeName = "rabbit"
 }
 
-// webFlag splits --http into the two keys it stands for.
-func webFlag(src *config.Sources, s config.Setting) error {
+// webFlag splits an address into the two keys it stands for.
+func webFlag(src *config.Sources, prefix string, s config.Setting) error {
 	host, port, err := net.SplitHostPort(s.Value)
 	if err != nil {
 		return fmt.Errorf("%s: must be HOST:PORT", s.Origin)
 	}
-	src.Flags = append(src.Flags, config.Setting{Key: "management.tcp.port", Value: port, Origin: s.Origin})
+	src.Flags = append(src.Flags, config.Setting{Key: prefix + ".tcp.port", Value: port, Origin: s.Origin})
 	if host != "" {
-		src.Flags = append(src.Flags, config.Setting{Key: "management.tcp.ip", Value: host, Origin: s.Origin})
+		src.Flags = append(src.Flags, config.Setting{Key: prefix + ".tcp.ip", Value: host, Origin: s.Origin})
 	}
 	return nil
 }

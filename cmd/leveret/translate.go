@@ -14,6 +14,7 @@ import (
 	"github.com/leveretmq/leveret/amqp"
 	"github.com/leveretmq/leveret/broker"
 	"github.com/leveretmq/leveret/cmd/leveret/config"
+	"github.com/leveretmq/leveret/mgmt"
 	"github.com/leveretmq/leveret/server"
 )
 
@@ -24,15 +25,15 @@ const never = 365 * 24 * time.Hour
 func serverOptions(o config.Options, logger *slog.Logger) server.Options {
 	so := server.Options{
 		DataDir: o.DataDir, NodeName: o.NodeName, ClusterName: o.ClusterName, Compatibility: o.Compatibility, Version: o.Version,
-		FirstBoot: firstBoot(o.FirstBoot), Definitions: o.Definitions, LoopbackUsers: o.Login.LoopbackUsers, Limits: nodeLimits(o.Limits), Logger: logger,
+		FirstBoot: firstBoot(o.FirstBoot), Definitions: o.Definitions, LoopbackUsers: o.Login.LoopbackUsers, Limits: nodeLimits(o.Limits), ConsumerTimeout: cmp.Or(o.Limits.ConsumerTimeout, -1), Logger: logger,
 		Protocol:   protocol(o),
 		Watermarks: watermarks(o.Alarms, server.MemoryTotal()), TLS: server.TLS(o.TLS),
 		Sockets: server.Sockets{Delay: !o.Listen.NoDelay, NoKeepAlive: !o.Listen.KeepAlive,
 			SendBuffer: o.Listen.SendBuffer, ReceiveBuffer: o.Listen.ReceiveBuffer, Proxy: o.Listen.ProxyProtocol},
 	}
-	if w := o.Management.Web; w.Port > 0 {
-		so.HTTP = net.JoinHostPort(w.IP, strconv.Itoa(w.Port))
-	}
+	so.HTTP, so.Metrics = address(o.Management.Web), address(o.Prometheus)
+	so.ConfigFiles, so.Plugins = o.Files, o.Plugins
+	so.Web = web(o.Management, o.Prometheus)
 	if slices.Contains(o.Plugins, "rabbitmq_event_exchange") {
 		so.Events = cmp.Or(o.Events, o.FirstBoot.VHost)
 	}
@@ -43,6 +44,27 @@ func serverOptions(o config.Options, logger *slog.Logger) server.Options {
 		so.Listeners = append(so.Listeners, server.Listener{Addr: addr, TLS: true})
 	}
 	return so
+}
+
+// address is empty for what is off.
+func address(w config.Web) string { return join(w.IP, w.Port) }
+
+func join(ip string, port int) string {
+	if port == 0 {
+		return ""
+	}
+	return net.JoinHostPort(ip, strconv.Itoa(port))
+}
+
+// web translates what the management API and the metrics are beside that.
+func web(m config.Management, p config.Web) server.Web {
+	return server.Web{
+		HTTPS: join(m.Web.TLSIP, m.Web.TLSPort), HTTPSCertificate: server.TLS(m.Web.TLS),
+		SecureMetrics: join(p.TLSIP, p.TLSPort), MetricsCertificate: server.TLS(p.TLS),
+		API: mgmt.Settings{PathPrefix: m.PathPrefix, Headers: m.Headers, CORSOrigins: m.CORSOrigins, CORSMaxAge: m.CORSMaxAge,
+			MaxBody: m.MaxBody, DisableStats: m.DisableStats, QueueTotals: m.QueueTotals, NoPasswords: m.NoBasicAuth},
+		Metrics: mgmt.MetricsSettings{Path: p.Path, PerObject: p.PerObject, Login: p.Authenticate},
+	}
 }
 
 // watermarks translates alarms, of which what is absolute counts first.

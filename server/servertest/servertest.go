@@ -19,6 +19,8 @@ type Options struct {
 	NodeName string
 	// HTTP is the address of the management API; empty is none.
 	HTTP string
+	// Metrics is the address of the Prometheus metrics; empty is none.
+	Metrics string
 }
 
 // Start starts a broker on a free port of the loopback interface. It is shut
@@ -29,7 +31,7 @@ func Start(t testing.TB, o ...Options) *server.Server {
 	if len(o) > 0 {
 		opt = o[0]
 	}
-	s, err := server.Start(t.Context(), server.Options{DataDir: opt.Dir, Compatibility: opt.Compatibility, HTTP: opt.HTTP, NodeName: opt.NodeName})
+	s, err := server.Start(t.Context(), server.Options{DataDir: opt.Dir, Compatibility: opt.Compatibility, HTTP: opt.HTTP, Metrics: opt.Metrics, NodeName: opt.NodeName})
 	if err != nil {
 		t.Fatalf("start broker: %v", err)
 	}

@@ -32,7 +32,7 @@ func leveret(name, binary string) *product {
 		if _, err := os.Stat(binary); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w (make build?)", name, err)
 		}
-		return exec.Command(binary, "server", "--data-dir", filepath.Join(dir, "data"), "--amqp", address(port), "--http", "127.0.0.1:0", "--log-level", "warn"), nil, nil
+		return exec.Command(binary, "server", "--data-dir", filepath.Join(dir, "data"), "--amqp", address(port), "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--log-level", "warn"), nil, nil
 	}}
 }
 

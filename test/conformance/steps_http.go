@@ -15,6 +15,7 @@ const (
 	httpTimeout   = 10 * time.Second
 	untilInterval = 100 * time.Millisecond
 	untilLimit    = 10 * time.Second
+	sentBefore    = 50 * time.Millisecond // for what was sent by AMQP to arrive before a change by HTTP
 	answerLimit   = 8 << 20
 )
 
@@ -41,6 +42,9 @@ func (s *httpStep) run(p *play) error {
 	body, err := s.content(p)
 	if err != nil {
 		return err
+	}
+	if s.Method != http.MethodGet {
+		<-time.After(sentBefore)
 	}
 	for end := time.Now().Add(untilLimit); ; <-time.After(untilInterval) {
 		err := s.once(p.broker.management+path, body)

@@ -19,5 +19,6 @@ func target(t *testing.T) broker {
 			oracle:     os.Getenv("LEVERET_ORACLE") != "",
 		}
 	}
-	return broker{address: servertest.Start(t, servertest.Options{Compatibility: "3.10"}).Addr()}
+	s := servertest.Start(t, servertest.Options{Compatibility: "3.10", HTTP: "127.0.0.1:0"})
+	return broker{address: s.Addr(), management: "http://" + s.HTTPAddr()}
 }

@@ -141,7 +141,7 @@ func TestNewerFormat(t *testing.T) {
 // refused runs a broker that must not start, and returns what it said.
 func refused(t *testing.T, dir string) (string, int) {
 	t.Helper()
-	cmd := harness.Command(t, "server", "--data-dir", dir, "--amqp", "127.0.0.1:0", "--http", "127.0.0.1:0")
+	cmd := harness.Command(t, "server", "--data-dir", dir, "--amqp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0")
 	limit := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
 	defer limit.Stop()
 	out, _ := cmd.CombinedOutput() // the exit code says the same

@@ -162,7 +162,7 @@ func (b *Broker) command() *exec.Cmd {
 		cmd.Env = environment()
 		return cmd
 	}
-	arguments := append([]string{"server", "--data-dir", b.dir, "--amqp", b.Address(), "--http", "127.0.0.1:0"}, b.arguments...)
+	arguments := append([]string{"server", "--data-dir", b.dir, "--amqp", b.Address(), "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"}, b.arguments...)
 	cmd := Command(b.t, arguments...)
 	cmd.Env = environment()
 	return cmd

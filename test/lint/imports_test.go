@@ -28,7 +28,7 @@ var table = map[string]allowed{ // read-only
 	"server":            {ours: []string{"amqp", "amqp/wire", "broker", "broker/meta", "exchange", "mgmt", "persistence", "queue"}},
 	"server/servertest": {ours: []string{"server"}},
 	// layer 5
-	"cmd/leveret": {ours: []string{"server", "amqp", "broker", "cmd/leveret/bench", "cmd/leveret/config", "cmd/leveret/logs"},
+	"cmd/leveret": {ours: []string{"server", "amqp", "broker", "mgmt", "cmd/leveret/bench", "cmd/leveret/config", "cmd/leveret/logs"},
 		third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
 	"cmd/leveret/config": {third: []string{"github.com/spf13/cobra"}},
 	"cmd/leveret/logs":   {ours: []string{"cmd/leveret/config"}},
@@ -42,7 +42,7 @@ var table = map[string]allowed{ // read-only
 	"test/harness":        {},
 	"test/harness/client": {third: []string{"github.com/rabbitmq/amqp091-go"}},
 	"test/lint":           {},
-	"test/management":     {ours: []string{"server", "server/servertest"}},
+	"test/management":     {ours: []string{"server", "server/servertest"}, third: []string{"github.com/michaelklishin/rabbit-hole/v2"}},
 }
 
 // inTests is what a package's tests may import beside what the package may: a

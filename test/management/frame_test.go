@@ -38,9 +38,11 @@ func TestAuthorisation(t *testing.T) {
 	known := listed(t, "authorisation-differences.txt")
 	for _, row := range m.Rows {
 		method, path := row["method"].(string), row["path"].(string)
-		body, err := json.Marshal(row["request_body"])
-		if err != nil {
-			t.Fatal(err)
+		var body []byte
+		if given, ok := row["request_body"]; ok {
+			if body, err = json.Marshal(given); err != nil {
+				t.Fatal(err)
+			}
 		}
 		for _, user := range []string{"guest", "mon", "pol", "mgr", "app", "nobody"} {
 			a, err := b.ask(t.Context(), method, path, user, body, nil)
@@ -117,5 +119,33 @@ func TestRawRequests(t *testing.T) {
 			t.Errorf("%.80q: %q, %v, want %s", request, line, err, want)
 		}
 		c.Close()
+	}
+}
+
+// TestOverviewOfOthers: who is no monitor learns nothing of the node, and sums
+// of what he may see only.
+func TestOverviewOfOthers(t *testing.T) {
+	b := start(t)
+	b.live(t)
+	for _, r := range recordings(t) {
+		if r.Group == "setup" {
+			b.play(t.Context(), &r) // TestReplay compares
+		}
+	}
+	a, err := b.ask(t.Context(), http.MethodGet, "/api/overview", "mgr", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o map[string]any
+	if err := json.Unmarshal(a.body, &o); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"node", "listeners", "contexts"} {
+		if _, ok := o[name]; ok {
+			t.Errorf("the overview tells %s", name)
+		}
+	}
+	if at(o, "object_totals", "queues") != 2.0 || at(o, "object_totals", "connections") != 0.0 || at(o, "object_totals", "consumers") != nil {
+		t.Errorf("totals %v, want those of one virtual host", o["object_totals"])
 	}
 }

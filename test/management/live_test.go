@@ -50,8 +50,11 @@ func (l *live) begin(t *testing.T) {
 // publish publishes what the consumers take, and a message nobody does.
 func (l *live) publish(t *testing.T, ch *amqp.Channel) {
 	t.Helper()
-	for _, key := range []string{"order.eu.created", "order.us.created", "nothing"} {
-		d, err := ch.PublishWithDeferredConfirmWithContext(t.Context(), "orders", key, false, false, amqp.Publishing{Body: []byte("x")})
+	for _, to := range [][2]string{{"orders", "order.eu.created"}, {"orders", "order.us.created"}, {"orders", "nothing"},
+		{"", "backlog"}, {"", "backlog"}, {"", "backlog"}, {"", "prio.jobs"}} {
+		d, err := ch.PublishWithDeferredConfirmWithContext(t.Context(), to[0], to[1], false, false, amqp.Publishing{
+			Body: []byte("a body of more than ten octets"), ContentType: "text/plain", AppId: "live", MessageId: "m-1", Priority: 3,
+			Timestamp: time.Unix(1_700_000_000, 0), DeliveryMode: amqp.Persistent, Headers: amqp.Table{"format": "pdf"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,6 +19,7 @@ type node struct {
 	names  *strings.Replacer // recorded names in paths by those of the test
 	texts  *strings.Replacer // and in reasons
 	lax    []*regexp.Regexp  // fields that are excused
+	seen   map[string]bool   // fields that some recorded answer has
 }
 
 func start(t *testing.T) *node {
@@ -51,6 +52,7 @@ func TestReplay(t *testing.T) {
 	b := start(t)
 	l := b.live(t)
 	all := recordings(t)
+	b.seen = seenIn(all)
 	known := listed(t, "differences.txt")
 	same := 0
 	for _, group := range order {
