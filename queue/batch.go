@@ -231,11 +231,6 @@ func (q *Queue) enqueue(w *work, n uint64) uint64 {
 		c.TTL = m.TTL * 1e6
 		c.Now = q.time(w)
 	}
-	if q.settings.Dedup.On {
-		if key := q.settings.Dedup.key(m.Props); key != "" {
-			c.Key = &Key{key, m.Again}
-		}
-	}
 	seq := q.state.index.tail
 	q.live.add(1, c.Size, c.Marks)
 	q.apply(w, &c)
