@@ -57,7 +57,9 @@ func (c *conn) flush() {
 	c.commitSettles()
 	for _, ch := range c.turn.touched {
 		ch.feedStarved()
-		ch.publisher.AwaitRoom()
+	}
+	for _, ch := range c.turn.touched {
+		ch.publisher.AwaitRoom() // last: the others' acks do not wait
 	}
 	clear(c.turn.touched)
 	c.turn.touched = c.turn.touched[:0]

@@ -30,8 +30,9 @@ type Publisher struct {
 	confirms *Confirms
 	tx       *transaction
 	replyTo  string
-	due      bool   // what the last Flush returned is not told yet
-	unsent   uint64 // publishes since the last Flush, for their confirms
+	crowded  *queue.Queue // AwaitRoom waits for it
+	due      bool         // what the last Flush returned is not told yet
+	unsent   uint64       // publishes since the last Flush, for their confirms
 	closed   bool
 
 	tally       PublishCounts // since the last tell; all of it by x
@@ -303,17 +304,20 @@ func (p *Publisher) Flush() (confirmable bool) {
 	return confirmable
 }
 
-// AwaitRoom waits a little when what the last Flush published is more than the
-// consumers' sockets take.
+// AwaitRoom waits a little, once, when what was published since its last call is
+// more than the consumers' sockets take.
 func (p *Publisher) AwaitRoom() {
-	if q := p.batch.Crowded(); q != nil {
+	q := p.crowded
+	if p.crowded = nil; q != nil {
 		q.AwaitRoom()
 	}
 }
 
 func (p *Publisher) commit() uint64 {
 	p.tell()
-	return p.found.safe(p.batch.Commit(p.s.log())) // an empty one forgets what was refused before
+	pos := p.batch.Commit(p.s.log()) // an empty one forgets what was refused before
+	p.crowded = p.batch.Crowded()
+	return p.found.safe(pos)
 }
 
 // log is nil, not a nil Log in an interface, for a broker in memory.

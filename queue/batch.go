@@ -107,7 +107,7 @@ func (b *Batch) Crowded() *Queue { return b.crowded }
 // settled by its delivery at once, and the storing of bodies still needed. It
 // returns the position to wait for, 0 when nothing was logged.
 func (b *Batch) Commit(log Log) uint64 {
-	b.refused = b.refused[:0]
+	b.refused, b.crowded = b.refused[:0], nil
 	if b.Empty() {
 		return 0
 	}
@@ -121,7 +121,6 @@ func (b *Batch) Commit(log Log) uint64 {
 		q.seal(&b.work)
 	}
 	pos := b.store()
-	b.crowded = nil
 	for _, q := range b.queues {
 		q.finish(&b.work)
 		if q.crowded() {
