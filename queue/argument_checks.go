@@ -15,9 +15,9 @@ const (
 	stream
 )
 
-// argument is one x-argument that RabbitMQ 3.10 knows, or of our own: who understands it and
-// how its value is checked. check returns the reason as RabbitMQ prints it, an
-// Erlang term, or "".
+// argument is one x-argument that RabbitMQ 3.10 knows, or of our own: who
+// understands it and how its value is checked. check returns the reason as
+// RabbitMQ prints it, an Erlang term, or "".
 type argument struct {
 	key   string
 	types int

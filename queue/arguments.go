@@ -118,8 +118,19 @@ func checkLocator(t wire.Table) error {
 // checkSupported refuses what this version does not do rather than accept it
 // and do something else.
 func (a *Arguments) checkSupported(at place) error {
+	later := func(key string) error {
+		v, _ := a.Table.Get(key)
+		return at.invalid(key, fmt.Sprintf("the value '%v' is not supported by this version", v))
+	}
 	if a.Type == "stream" {
-		return at.invalid("x-queue-type", "the value 'stream' is not supported by this version")
+		return later("x-queue-type")
+	}
+	// Without reject-publish RabbitMQ falls back to at most once, which we do.
+	if v, _ := a.Table.Get("x-dead-letter-strategy"); v == "at-least-once" && a.DeadLetterExchange != nil && a.Overflow == "reject-publish" {
+		return later("x-dead-letter-strategy")
+	}
+	if v, _ := a.Table.Get("x-consumer-timeout-action"); v == "return" {
+		return later("x-consumer-timeout-action")
 	}
 	return nil
 }
