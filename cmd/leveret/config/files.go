@@ -86,24 +86,27 @@ func (l *loader) advanced(root string) string {
 	return ""
 }
 
-// plugins reads the enabled_plugins file, an Erlang list of names.
-func (l *loader) plugins(root string) {
-	name, named := l.environ["ENABLED_PLUGINS_FILE"]
+// optional reads a file that need not be there: the one that a variable names,
+// else base in root, if there is a root.
+func (l *loader) optional(variable, root, base string) (name, text string) {
+	name, named := l.environ[variable]
 	if !named {
 		if root == "" {
-			return
+			return "", ""
 		}
-		name = filepath.Join(root, "enabled_plugins")
+		name = filepath.Join(root, base)
 	}
-	text, err := os.ReadFile(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return
-	case err != nil:
+	b, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		l.fail(err)
-		return
 	}
-	names, ok := pluginNames(string(text))
+	return name, string(b)
+}
+
+// plugins reads the enabled_plugins file, an Erlang list of names.
+func (l *loader) plugins(root string) {
+	name, text := l.optional("ENABLED_PLUGINS_FILE", root, "enabled_plugins")
+	names, ok := pluginNames(text)
 	if !ok {
 		l.fail(fmt.Errorf("%s: must look like [rabbitmq_management]. with its full stop", name))
 		return
@@ -139,23 +142,9 @@ func pluginNames(text string) (names []string, ok bool) {
 // envFile reads rabbitmq-env.conf, lines of NAME=VALUE for a shell; the
 // environment itself goes before it.
 func (l *loader) envFile(root string) {
-	name, named := l.environ["CONF_ENV_FILE"]
-	if !named {
-		if root == "" {
-			return
-		}
-		name = filepath.Join(root, "rabbitmq-env.conf")
-	}
-	text, err := os.ReadFile(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return
-	case err != nil:
-		l.fail(err)
-		return
-	}
+	name, text := l.optional("CONF_ENV_FILE", root, "rabbitmq-env.conf")
 	assignment := regexp.MustCompile(`^(?:export\s+)?(?:RABBITMQ_)?([A-Z_]+)=(.*)$`)
-	for n, line := range strings.Split(string(text), "\n") {
+	for n, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
 		m := assignment.FindStringSubmatch(line)
 		switch {
