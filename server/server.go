@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -72,7 +74,8 @@ type Options struct {
 	Limits broker.NodeLimits
 	// ConsumerTimeout is as in broker.Options.
 	ConsumerTimeout time.Duration
-	// Salvage starts on a damaged log, leaving out what cannot be read.
+	// Salvage starts on a damaged log, leaving out what cannot be read, and
+	// without the metadata that a log belongs to.
 	Salvage bool
 	// Watermarks are zero, hence none, in a broker for tests.
 	Watermarks Watermarks
@@ -174,6 +177,9 @@ func (s *Server) open() error {
 	}
 	log.Log = s.log
 	s.broker.Restored(s.log.Clean())
+	if n := s.log.Stats().Orphans; n > 0 {
+		s.opt.Logger.Warn("records of queues that do not exist are kept in the message store", "records", n)
+	}
 	return nil
 }
 
@@ -190,10 +196,31 @@ func (s *Server) openStore() (incarnation uint64, err error) {
 	if s.lock, err = persistence.LockDir(dir); err != nil {
 		return 0, err
 	}
+	if err := s.checkMeta(); err != nil {
+		return 0, err
+	}
 	if s.meta, err = persistence.OpenMeta(filepath.Join(dir, "meta.db")); err != nil {
 		return 0, fmt.Errorf("open metadata in %s: %w", dir, err)
 	}
 	return nextIncarnation(s.meta)
+}
+
+// checkMeta refuses a log whose metadata is gone: the queues of its messages
+// would be gone too, without a word. Metadata is always made first.
+func (s *Server) checkMeta() error {
+	log := filepath.Join(s.opt.DataDir, "log")
+	files, err := os.ReadDir(log)
+	isSegment := func(f fs.DirEntry) bool { return filepath.Ext(f.Name()) == ".seg" } // text logs may be there too
+	if errors.Is(err, fs.ErrNotExist) || !slices.ContainsFunc(files, isSegment) || s.opt.Salvage {
+		return nil
+	}
+	if err == nil {
+		_, err = os.Stat(filepath.Join(s.opt.DataDir, "meta.db"))
+	}
+	if err != nil {
+		return fmt.Errorf("metadata of the messages in %s: %w", log, err)
+	}
+	return nil
 }
 
 // fail notes the error that ends the node; the first one counts.

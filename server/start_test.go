@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -98,6 +99,11 @@ func TestStartsThatFail(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "open metadata in", false},
+		{"metadata missing", func(t *testing.T, o *Options) {
+			if err := os.Remove(filepath.Join(o.DataDir, "meta.db")); err != nil {
+				t.Fatal(err)
+			}
+		}, "meta.db: no such file", false},
 		{"log damaged", func(t *testing.T, o *Options) { flip(t, filepath.Join(o.DataDir, "log", "0*.seg"), 0) }, "segment header is damaged", false},
 		{"definitions missing", func(_ *testing.T, o *Options) { o.Definitions = filepath.Join(o.DataDir, "none.json") }, "none.json", true},
 	} {
@@ -125,6 +131,24 @@ func TestStartsThatFail(t *testing.T) {
 				begun(t, Options{DataDir: dir})
 			}
 		})
+	}
+}
+
+// Without its metadata a log is opened on demand only; what it holds is kept,
+// and said.
+func TestSalvageWithoutMetadata(t *testing.T) {
+	dir := t.TempDir()
+	fill(t, dir)
+	if err := os.Remove(filepath.Join(dir, "meta.db")); err != nil {
+		t.Fatal(err)
+	}
+	told := new(complaints)
+	s := begun(t, Options{DataDir: dir, Salvage: true, Logger: slog.New(slog.NewTextHandler(told, nil))})
+	if n := s.log.Stats().Orphans; n != 100 {
+		t.Errorf("%d records are kept, want 100", n)
+	}
+	if text := told.String(); !strings.Contains(text, "records=100") {
+		t.Errorf("nothing was said of them: %s", text)
 	}
 }
 
